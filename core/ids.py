@@ -1,0 +1,43 @@
+"""Identifiers: deterministic, so that a retry makes the same id, and readable, so that people can say them.
+
+Nothing here draws randomness; what must be unpredictable (tokens) is made in the gateway.
+"""
+
+import hashlib
+import uuid
+
+_NAMESPACE = uuid.UUID("6f1d7d52-5f0e-5f6e-9a59-5ea1a9e00001")
+
+
+def derived_id(*parts: str | int) -> str:
+    """A uuid5 of the parts, as 36 characters. Equal parts give equal ids, everywhere and always."""
+    return str(uuid.uuid5(_NAMESPACE, "\x1f".join(map(str, parts))))
+
+
+def run_id(region: str, app: str, trigger_id: str) -> str:
+    """`<region>-<16 hex digits>`: the region is part of the id, so whoever holds it can address the run."""
+    return f"{region}-{derived_id('run', app, trigger_id).replace('-', '')[:16]}"
+
+
+def region_of_run(run: str) -> str:
+    """The region a run lives in. Raises ValueError for a text that is no run id."""
+    region, _, digits = run.rpartition("-")
+    if not region or len(digits) != 16:
+        raise ValueError(f"'{run}' is not a run id (expected <region>-<16 hex digits>)")
+    return region
+
+
+def attempt_key(run: str, job: str, attempt: int) -> str:
+    """`<run>/<job>/<attempt>`: names one execution of one job; the key of its log."""
+    return f"{run}/{job}/{attempt}"
+
+
+def split_attempt_key(key: str) -> tuple[str, str, int]:
+    """The three parts of an attempt key. Raises ValueError for anything else."""
+    run, job, attempt = key.split("/")
+    return run, job, int(attempt)
+
+
+def trace_id(seed: str) -> str:
+    """32 hex digits, a W3C trace id: the correlation id of everything one trigger sets off."""
+    return hashlib.sha256(seed.encode()).hexdigest()[:32]
