@@ -25,13 +25,13 @@ class Rejected(Exception):
         self.detail = detail
 
 
-class Tick(Message, frozen=True):
+class Tick(Message, frozen=True, kw_only=True):
     """Asks an aggregate what is due at `now`. Made by the shell when a deadline has passed."""
 
     TYPE = "tick"
 
 
-class CommandRejected(Message, frozen=True):
+class CommandRejected(Message, frozen=True, kw_only=True):
     """A command was refused; nothing else changed. Belongs to every aggregate."""
 
     TYPE = "command.rejected"
@@ -40,7 +40,7 @@ class CommandRejected(Message, frozen=True):
     detail: str
 
 
-class CommandIgnored(Message, frozen=True):
+class CommandIgnored(Message, frozen=True, kw_only=True):
     """A command whose sender waits for an answer changed nothing (it was already so)."""
 
     TYPE = "command.ignored"

@@ -78,9 +78,7 @@ class Topology(msgspec.Struct, frozen=True):
             (events_topic, forever),
             (snapshots_topic, compacted),
         ]
-        topics = [
-            TopicSpec(name(context), self.partitions, config) for context in CONTEXTS for name, config in specs
-        ]
+        topics = [TopicSpec(name(context), self.partitions, config) for context in CONTEXTS for name, config in specs]
         topics.append(TopicSpec(LOGS_TOPIC, self.partitions, {"retention.ms": str(7 * _DAY_MS)}))
         topics.append(TopicSpec(WEBHOOKS_TOPIC, self.partitions, forever))
         topics.append(TopicSpec(DEAD_LETTERS_TOPIC, self.partitions, forever))

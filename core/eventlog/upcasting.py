@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-
 Data = dict[str, Any]
 Upcast = Callable[[Data], Data]
 

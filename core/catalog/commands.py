@@ -1,0 +1,99 @@
+"""What can be asked of the catalog: apps (`app/<name>`) and principals (`principal/<name>`), in the home region."""
+
+from datetime import datetime
+from typing import Literal
+
+from core.aggregate import Tick
+from core.eventlog.serialization import Catalogue, Message
+from core.pipeline.plan import Schedule
+from core.trigger import Forge, Trigger
+
+Role = Literal["viewer", "developer", "approver", "admin", "agent"]
+
+
+class CreateApp(Message, frozen=True, kw_only=True):
+    """`region` is where its runs live and its jobs run unless a stage says otherwise."""
+
+    TYPE = "app.create"
+    name: str
+    repository_url: str
+    region: str
+    forge: Forge = "builtin"
+    default_branch: str = "main"
+    pipeline_path: str = ".pipeline.yml"
+
+
+class UpdateApp(Message, frozen=True, kw_only=True):
+    """None leaves a value as it is."""
+
+    TYPE = "app.update"
+    repository_url: str | None = None
+    region: str | None = None
+    default_branch: str | None = None
+    pipeline_path: str | None = None
+
+
+class ArchiveApp(Message, frozen=True, kw_only=True):
+    """No further runs; the history stays."""
+
+    TYPE = "app.archive"
+
+
+class SubmitTrigger(Message, frozen=True, kw_only=True):
+    """Something happened that may ask for a run."""
+
+    TYPE = "app.submit_trigger"
+    trigger: Trigger
+
+
+class IgnoreDelivery(Message, frozen=True, kw_only=True):
+    """A delivery that asks for no run: a ping, a branch deletion, an event of an unknown kind."""
+
+    TYPE = "app.ignore_delivery"
+    delivery_id: str
+    code: str
+    detail: str
+
+
+class SetSchedules(Message, frozen=True, kw_only=True):
+    """The schedules of the pipeline file at the head of the default branch."""
+
+    TYPE = "app.set_schedules"
+    schedules: tuple[Schedule, ...]
+    commit: str
+
+
+class CreatePrincipal(Message, frozen=True, kw_only=True):
+    """A person or a machine. `pools` (`<region>/<pool>`) bound what an agent's token may serve."""
+
+    TYPE = "principal.create"
+    name: str
+    roles: tuple[Role, ...]
+    groups: tuple[str, ...] = ()
+    pools: tuple[str, ...] = ()
+
+
+class UpdatePrincipal(Message, frozen=True, kw_only=True):
+    TYPE = "principal.update"
+    roles: tuple[Role, ...] | None = None
+    groups: tuple[str, ...] | None = None
+    pools: tuple[str, ...] | None = None
+
+
+class IssueToken(Message, frozen=True, kw_only=True):
+    """`token_hash` is the SHA-256 (hex) of the token, which itself never enters the log."""
+
+    TYPE = "principal.issue_token"
+    token_id: str
+    token_hash: str
+    description: str = ""
+    expires_at: datetime | None = None
+
+
+class RevokeToken(Message, frozen=True, kw_only=True):
+    TYPE = "principal.revoke_token"
+    token_id: str
+
+
+APP_COMMANDS = Catalogue((Tick, CreateApp, UpdateApp, ArchiveApp, SubmitTrigger, IgnoreDelivery, SetSchedules))
+PRINCIPAL_COMMANDS = Catalogue((Tick, CreatePrincipal, UpdatePrincipal, IssueToken, RevokeToken))

@@ -1,0 +1,112 @@
+"""What happened to apps and principals."""
+
+from datetime import datetime
+
+from core.aggregate import SHELL_EVENTS
+from core.catalog.commands import Role
+from core.eventlog.serialization import Catalogue, Message
+from core.pipeline.plan import Schedule
+from core.trigger import Forge, Trigger
+
+
+class AppCreated(Message, frozen=True, kw_only=True):
+    TYPE = "app.created"
+    name: str
+    repository_url: str
+    region: str
+    forge: Forge
+    default_branch: str
+    pipeline_path: str
+
+
+class AppUpdated(Message, frozen=True, kw_only=True):
+    TYPE = "app.updated"
+    repository_url: str
+    region: str
+    default_branch: str
+    pipeline_path: str
+
+
+class AppArchived(Message, frozen=True, kw_only=True):
+    TYPE = "app.archived"
+
+
+class TriggerAccepted(Message, frozen=True, kw_only=True):
+    """The trigger becomes run `run_id`, the app's `number`th, in `region`."""
+
+    TYPE = "trigger.accepted"
+    app: str
+    trigger: Trigger
+    run_id: str
+    number: int
+    region: str
+    repository_url: str
+    default_branch: str
+    pipeline_path: str
+
+
+class DeliveryIgnored(Message, frozen=True, kw_only=True):
+    """A delivery made no run. `code`: duplicate | ping | branch-deleted | unsupported-event | app-archived ..."""
+
+    TYPE = "delivery.ignored"
+    delivery_id: str
+    code: str
+    detail: str
+    run_id: str = ""
+
+
+class SchedulesSet(Message, frozen=True, kw_only=True):
+    TYPE = "app.schedules_set"
+    schedules: tuple[Schedule, ...]
+    commit: str
+
+
+class ScheduleFired(Message, frozen=True, kw_only=True):
+    """A schedule was due at `due_at`. TriggerAccepted follows."""
+
+    TYPE = "app.schedule_fired"
+    schedule: Schedule
+    due_at: datetime
+
+
+class PrincipalCreated(Message, frozen=True, kw_only=True):
+    TYPE = "principal.created"
+    name: str
+    roles: tuple[Role, ...]
+    groups: tuple[str, ...] = ()
+    pools: tuple[str, ...] = ()
+
+
+class PrincipalUpdated(Message, frozen=True, kw_only=True):
+    TYPE = "principal.updated"
+    roles: tuple[Role, ...]
+    groups: tuple[str, ...] = ()
+    pools: tuple[str, ...] = ()
+
+
+class TokenIssued(Message, frozen=True, kw_only=True):
+    TYPE = "principal.token_issued"
+    token_id: str
+    token_hash: str
+    description: str = ""
+    expires_at: datetime | None = None
+
+
+class TokenRevoked(Message, frozen=True, kw_only=True):
+    TYPE = "principal.token_revoked"
+    token_id: str
+
+
+APP_EVENTS = Catalogue(
+    (
+        AppCreated,
+        AppUpdated,
+        AppArchived,
+        TriggerAccepted,
+        DeliveryIgnored,
+        SchedulesSet,
+        ScheduleFired,
+        *SHELL_EVENTS,
+    )
+)
+PRINCIPAL_EVENTS = Catalogue((PrincipalCreated, PrincipalUpdated, TokenIssued, TokenRevoked, *SHELL_EVENTS))

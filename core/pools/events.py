@@ -1,0 +1,143 @@
+"""What happened in an AgentPool."""
+
+from datetime import datetime
+from typing import Literal
+
+from core.aggregate import SHELL_EVENTS
+from core.eventlog.serialization import Catalogue, Message
+from core.pools.entries import QueueEntry
+
+
+class AgentConnected(Message, frozen=True, kw_only=True):
+    """The agent is here (again). `revoked` are attempts it held that it must abandon now."""
+
+    TYPE = "agent.connected"
+    agent_id: str
+    session: str
+    slots: int
+    labels: tuple[str, ...] = ()
+    isolation: str = ""
+    version: str = ""
+    revoked: tuple[str, ...] = ()
+
+
+class AgentDisconnected(Message, frozen=True, kw_only=True):
+    TYPE = "agent.disconnected"
+    agent_id: str
+    session: str
+
+
+class HeartbeatsRecorded(Message, frozen=True, kw_only=True):
+    """These agents were alive at `recorded_at`. Written at most every 10 s per agent."""
+
+    TYPE = "agent.heartbeats_recorded"
+    agents: tuple[str, ...]
+
+
+class AgentDraining(Message, frozen=True, kw_only=True):
+    TYPE = "agent.draining"
+    agent_id: str
+
+
+class AgentGone(Message, frozen=True, kw_only=True):
+    """lost: not heard of for 30 s; left: drained and done."""
+
+    TYPE = "agent.gone"
+    agent_id: str
+    reason: Literal["lost", "left"]
+
+
+class JobEnqueued(Message, frozen=True, kw_only=True):
+    TYPE = "queue.job_added"
+    entry: QueueEntry
+
+
+class JobExplained(Message, frozen=True, kw_only=True):
+    """Why the attempt waits ("no agent with label gpu in eu-west"); an empty reason takes it back."""
+
+    TYPE = "queue.job_explained"
+    attempt_key: str
+    reason: str
+
+
+class JobDequeued(Message, frozen=True, kw_only=True):
+    """The attempt left the queue without a lease: it was cancelled."""
+
+    TYPE = "queue.job_removed"
+    attempt_key: str
+
+
+class LeaseGranted(Message, frozen=True, kw_only=True):
+    """The attempt is offered to the agent, which must accept until `accept_by`. `epoch` grows with each offer."""
+
+    TYPE = "lease.granted"
+    attempt_key: str
+    epoch: int
+    agent_id: str
+    accept_by: datetime
+    entry: QueueEntry
+
+
+class LeaseAccepted(Message, frozen=True, kw_only=True):
+    TYPE = "lease.accepted"
+    attempt_key: str
+    epoch: int
+    agent_id: str
+
+
+class LeaseReturned(Message, frozen=True, kw_only=True):
+    """An offer came to nothing (not accepted in time, refused, agent gone): the attempt is queued again."""
+
+    TYPE = "lease.returned"
+    attempt_key: str
+    epoch: int
+    agent_id: str
+    reason: str
+
+
+class LeaseCancelRequested(Message, frozen=True, kw_only=True):
+    """The agent must stop the attempt."""
+
+    TYPE = "lease.cancel_requested"
+    attempt_key: str
+    epoch: int
+    agent_id: str
+    grace_seconds: int
+
+
+class LeaseReleased(Message, frozen=True, kw_only=True):
+    TYPE = "lease.released"
+    attempt_key: str
+    epoch: int
+    agent_id: str
+
+
+class LeaseLost(Message, frozen=True, kw_only=True):
+    """An accepted lease ended without a result. `reason`: agent-lost | agent-restarted | agent-left."""
+
+    TYPE = "lease.lost"
+    attempt_key: str
+    epoch: int
+    agent_id: str
+    reason: str
+
+
+EVENTS = Catalogue(
+    (
+        AgentConnected,
+        AgentDisconnected,
+        HeartbeatsRecorded,
+        AgentDraining,
+        AgentGone,
+        JobEnqueued,
+        JobExplained,
+        JobDequeued,
+        LeaseGranted,
+        LeaseAccepted,
+        LeaseReturned,
+        LeaseCancelRequested,
+        LeaseReleased,
+        LeaseLost,
+        *SHELL_EVENTS,
+    )
+)

@@ -1,0 +1,175 @@
+"""What can be asked of a Run. The sender is in the envelope; people who decide something are named in the data."""
+
+from datetime import datetime
+from typing import Literal
+
+from core.aggregate import Tick
+from core.eventlog.serialization import Catalogue, Message
+from core.pipeline.plan import Plan
+from core.pipeline.problems import Problem
+from core.runs.spec import LogSummary, Outcome, StepOutcome, StepResult
+from core.trigger import Trigger
+
+
+class RequestRun(Message, frozen=True, kw_only=True):
+    """Make the run. Repeating it changes nothing."""
+
+    TYPE = "run.request"
+    app: str
+    number: int
+    trigger: Trigger
+    repository_url: str
+    default_branch: str
+    pipeline_path: str
+
+
+class PlanRun(Message, frozen=True, kw_only=True):
+    """The pipeline file was read at `commit` and compiled."""
+
+    TYPE = "run.plan"
+    plan: Plan
+    commit: str
+    title: str = ""
+    author: str = ""
+
+
+class InvalidateRun(Message, frozen=True, kw_only=True):
+    """The pipeline file is broken, or missing (`pipeline-missing`)."""
+
+    TYPE = "run.invalidate"
+    commit: str
+    problems: tuple[Problem, ...]
+
+
+class IgnoreRun(Message, frozen=True, kw_only=True):
+    """The trigger section doesn't ask for a run here."""
+
+    TYPE = "run.ignore"
+    commit: str
+    code: str
+    reason: str
+
+
+class FailRun(Message, frozen=True, kw_only=True):
+    """The run can't be prepared: `repository-unavailable`, `commit-not-found` ..."""
+
+    TYPE = "run.fail"
+    code: str
+    detail: str
+
+
+class AdmitRun(Message, frozen=True, kw_only=True):
+    """The concurrency group lets the run start. `round` is the run's round it was queued for."""
+
+    TYPE = "run.admit"
+    round: int
+
+
+class StartJob(Message, frozen=True, kw_only=True):
+    """The agent accepted the lease `epoch` of this attempt."""
+
+    TYPE = "job.start"
+    job_id: str
+    attempt: int
+    epoch: int
+    agent_id: str
+
+
+class ExplainJob(Message, frozen=True, kw_only=True):
+    """Why a queued attempt isn't leased yet, in words; empty when nothing is in its way any more."""
+
+    TYPE = "job.explain"
+    job_id: str
+    attempt: int
+    reason: str
+
+
+class ReportStep(Message, frozen=True, kw_only=True):
+    """A step started (`outcome` None) or finished. Refused with `stale-lease` unless agent and epoch hold the lease."""
+
+    TYPE = "step.report"
+    job_id: str
+    attempt: int
+    epoch: int
+    agent_id: str
+    index: int
+    outcome: StepOutcome | None = None
+    exit_code: int | None = None
+    reason: str = ""
+    at: datetime
+
+
+class FinishJob(Message, frozen=True, kw_only=True):
+    """The agent's final word on an attempt. `reason`: exit-code, timeout, cancelled, setup-failed, refused, or empty."""
+
+    TYPE = "job.finish"
+    job_id: str
+    attempt: int
+    epoch: int
+    agent_id: str
+    outcome: Outcome
+    reason: str = ""
+    detail: str = ""
+    steps: tuple[StepResult, ...] = ()
+    outputs: dict[str, str] = {}
+    log: LogSummary = LogSummary()
+
+
+class LoseJob(Message, frozen=True, kw_only=True):
+    """The pool gave the lease up: the agent was lost, restarted without the job, or left."""
+
+    TYPE = "job.lose"
+    job_id: str
+    attempt: int
+    epoch: int
+    reason: str
+
+
+class ApproveStage(Message, frozen=True, kw_only=True):
+    """`by` (member of `groups`) approves or rejects a waiting stage."""
+
+    TYPE = "approval.give"
+    stage: str
+    by: str
+    groups: tuple[str, ...] = ()
+    approve: bool = True
+    comment: str = ""
+
+
+class CancelRun(Message, frozen=True, kw_only=True):
+    """Stop what runs, skip what waits. `reason`: user | superseded | ..."""
+
+    TYPE = "run.cancel"
+    by: str
+    reason: str = "user"
+    detail: str = ""
+
+
+class RerunRun(Message, frozen=True, kw_only=True):
+    """Run again: everything, only what failed (or never ran), or `stage` and all that depends on it."""
+
+    TYPE = "run.rerun"
+    mode: Literal["all", "failed", "from_stage"]
+    by: str
+    stage: str = ""
+
+
+COMMANDS = Catalogue(
+    (
+        Tick,
+        RequestRun,
+        PlanRun,
+        InvalidateRun,
+        IgnoreRun,
+        FailRun,
+        AdmitRun,
+        StartJob,
+        ExplainJob,
+        ReportStep,
+        FinishJob,
+        LoseJob,
+        ApproveStage,
+        CancelRun,
+        RerunRun,
+    )
+)
