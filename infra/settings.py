@@ -1,0 +1,130 @@
+"""Settings: one struct, filled from `sealane.toml`, then from the environment (SEALANE_*, and a few usual names).
+
+Light on purpose: the processor and the agents read it too, and must stay small.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from core.eventlog.topics import Topology
+
+FORGES_WITH_STATUS = ("github", "gitlab", "gitea")
+
+# Names that other tools use too; they win over nothing but the default.
+USUAL_NAMES = {
+    "kafka_bootstrap_servers": "KAFKA_BOOTSTRAP_SERVERS",
+    "database_url": "DATABASE_URL",
+    "otlp_endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT",
+}
+
+
+class SettingsError(Exception):
+    """A setting that can't be used; the text names it, where it came from and what is allowed."""
+
+    code = "settings-invalid"
+
+
+class ForgeApi(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where commit statuses are posted, and with which token. No token: none are posted."""
+
+    base_url: str = ""
+    token: str = ""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that can be set. Durations in seconds, sizes in bytes."""
+
+    data_dir: str = ".sealane"
+    regions: tuple[str, ...] = ("us-east", "eu-west", "ap-south")
+    partitions_per_region: int = 1
+    kafka_bootstrap_servers: str = ""
+    replication_factor: int = 1
+    min_insync_replicas: int = 1
+    database_url: str = ""
+    host: str = "127.0.0.1"
+    port: int = 8080
+    public_url: str = ""
+    instance: str = "1"
+    processors: int = 1
+    agent_slots: int = 2
+    snapshot_every_events: int = 2000
+    max_log_bytes: int = 1 << 30
+    open_git: bool = True
+    otlp_endpoint: str = ""
+    log_level: str = "INFO"
+    unsafe_no_sandbox: bool = False
+    forges: dict[str, ForgeApi] = {}
+
+    @property
+    def topology(self) -> Topology:
+        return Topology(self.regions, self.partitions_per_region)
+
+    @property
+    def data_path(self) -> Path:
+        return Path(self.data_dir).expanduser().resolve()
+
+    @property
+    def url(self) -> str:
+        return self.public_url or f"http://{self.host}:{self.port}"
+
+
+def load_settings(environment: Mapping[str, str] = os.environ, file: Path | None = None) -> Settings:
+    """Settings from the file (default `sealane.toml` here, if there is one) and the environment, which wins.
+
+    Raises SettingsError naming the setting and its source.
+    """
+    path = file or Path(environment.get("SEALANE_CONFIG", "sealane.toml"))
+    values = _from_file(path) if file or path.exists() else {}
+    values.update(_from_environment(environment))
+    try:
+        settings = msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"a setting of {path} or the environment (SEALANE_*) is wrong: {error}") from error
+    _check(settings)
+    return settings
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except OSError as error:
+        raise SettingsError(f"{path} can't be read: {error.strerror}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}") from error
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for field in Settings.__struct_fields__:
+        name = f"SEALANE_{field.upper()}"
+        text = environment.get(name) or environment.get(USUAL_NAMES.get(field, ""), "")
+        if text and field != "forges":
+            values[field] = text.split(",") if field == "regions" else text
+    forges = {forge: api for forge in FORGES_WITH_STATUS if (api := _forge_from_environment(forge, environment))}
+    return values | ({"forges": forges} if forges else {})
+
+
+def _forge_from_environment(forge: str, environment: Mapping[str, str]) -> dict[str, str]:
+    prefix = f"SEALANE_{forge.upper()}"
+    pairs = {"base_url": environment.get(f"{prefix}_URL", ""), "token": environment.get(f"{prefix}_TOKEN", "")}
+    return {key: value for key, value in pairs.items() if value}
+
+
+def _check(settings: Settings) -> None:
+    if not settings.regions or len(set(settings.regions)) != len(settings.regions):
+        raise SettingsError("SEALANE_REGIONS must name at least one region, each once, comma-separated")
+    for region in settings.regions:
+        if not region.replace("-", "").isalnum() or region != region.lower():
+            raise SettingsError(f"region '{region}' must be lower-case letters, digits and hyphens")
+    if not 1 <= settings.partitions_per_region <= 1000:
+        raise SettingsError("SEALANE_PARTITIONS_PER_REGION must be between 1 and 1000")
+    if not 0 < settings.port < 65536:
+        raise SettingsError(f"SEALANE_PORT must be between 1 and 65535, not {settings.port}")
+    unknown = set(settings.forges) - set(FORGES_WITH_STATUS)
+    if unknown:
+        raise SettingsError(f"[forges] knows {', '.join(FORGES_WITH_STATUS)}, not {', '.join(sorted(unknown))}")

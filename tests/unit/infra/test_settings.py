@@ -1,0 +1,58 @@
+"""Settings come from file and environment, and bad ones are named."""
+
+from pathlib import Path
+
+import pytest
+
+from infra.settings import Settings, SettingsError, load_settings
+
+NOWHERE = {"SEALANE_CONFIG": "/nonexistent/sealane.toml"}
+
+
+def test_defaults_need_nothing() -> None:
+    assert load_settings(NOWHERE) == Settings()
+
+
+def test_environment_wins_over_file(tmp_path: Path) -> None:
+    file = tmp_path / "sealane.toml"
+    file.write_text('port = 9000\nregions = ["a", "b"]\n')
+    settings = load_settings({"SEALANE_PORT": "9001"}, file)
+    assert (settings.port, settings.regions) == (9001, ("a", "b"))
+
+
+def test_usual_names_are_understood() -> None:
+    assert load_settings(NOWHERE | {"DATABASE_URL": "postgresql://x"}).database_url == "postgresql://x"
+
+
+def test_forge_tokens_come_from_the_environment() -> None:
+    settings = load_settings(NOWHERE | {"SEALANE_GITHUB_TOKEN": "t", "SEALANE_GITHUB_URL": "http://gh"})
+    assert settings.forges["github"].token == "t"
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"SEALANE_PORT": "http"}, "port"),
+        ({"SEALANE_PORT": "70000"}, "SEALANE_PORT"),
+        ({"SEALANE_REGIONS": "a,a"}, "SEALANE_REGIONS"),
+        ({"SEALANE_REGIONS": "US East"}, "US East"),
+        ({"SEALANE_PARTITIONS_PER_REGION": "0"}, "SEALANE_PARTITIONS_PER_REGION"),
+    ],
+)
+def test_bad_settings_are_named(environment: dict[str, str], words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        load_settings(NOWHERE | environment)
+
+
+def test_unknown_key_of_the_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "sealane.toml"
+    file.write_text("prot = 1\n")
+    with pytest.raises(SettingsError, match="prot"):
+        load_settings({}, file)
+
+
+def test_broken_file_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "sealane.toml"
+    file.write_text("port = = 1\n")
+    with pytest.raises(SettingsError, match=r"sealane\.toml"):
+        load_settings({}, file)
