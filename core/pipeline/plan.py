@@ -5,11 +5,12 @@ Expressions (`if`, `${{ }}`) that need results of earlier stages stay as text an
 when the stage becomes ready; all others are already replaced by their values.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 RetryOn = Literal["agent_lost", "failure", "timeout"]
+Status = Literal["success", "failure", "cancelled"]
 
 
 class Need(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -45,7 +46,12 @@ class Approval(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Step(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One step: exactly one of `run` (script text, run by `shell`) and `uses` (a built-in action) is set."""
+    """One step: exactly one of `run` (script text, run by `shell`) and `uses` (a built-in action) is set.
+
+    It runs when the job's status so far is in `when`: all there is to an `if`, whose expression has been
+    evaluated already. `if_` is only set while the answer needs results of earlier stages; the Run turns it into
+    `when` (resolve.py), so that an agent never evaluates anything.
+    """
 
     name: str
     run: str | None = None
@@ -57,10 +63,11 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True):
     if_: str | None = msgspec.field(default=None, name="if")
     timeout_seconds: int | None = None
     continue_on_error: bool = False
+    when: tuple[Status, ...] = ("success",)
 
 
 class JobPlan(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One job of a stage. `id` is the stage's name, or `<stage>-<n>` (from 1) for a matrix; `matrix` its axes' values."""
+    """One job of a stage. `id` is the stage's name, or `<stage>-<n>` (n from 1) for a matrix."""
 
     id: str
     name: str
@@ -88,6 +95,7 @@ class StagePlan(msgspec.Struct, frozen=True, omit_defaults=True):
     approval: Approval | None = None
     max_parallel: int | None = None
     fail_fast: bool = True
+    environment: str | None = None
 
 
 class Schedule(msgspec.Struct, frozen=True):
@@ -105,7 +113,7 @@ class Concurrency(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
-    """All of it. `stages` are in topological order."""
+    """All of it. `stages` are in topological order. `values` is what expressions may name besides `stages`."""
 
     name: str
     stages: tuple[StagePlan, ...]
@@ -113,3 +121,4 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     concurrency: Concurrency | None = None
     schedules: tuple[Schedule, ...] = ()
     warnings: tuple[str, ...] = ()
+    values: dict[str, Any] = {}

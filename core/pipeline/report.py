@@ -1,0 +1,86 @@
+"""Collects the problems of one file: every one at once, up to a bound, in the order of the file."""
+
+import difflib
+from collections.abc import Iterable
+
+from core.pipeline.nodes import Node, Scalar, quoted
+from core.pipeline.problems import Problem
+
+MAX_PROBLEMS = 200
+
+
+class Report:
+    """What is wrong (`problems`) and what is only worth knowing (`warnings`) about `file`."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self._problems: list[Problem] = []
+        self._seen: set[tuple[int, int, str, str]] = set()
+        self._dropped = 0
+        self.warnings: list[str] = []
+
+    def at(
+        self,
+        line: int,
+        column: int,
+        code: str,
+        message: str,
+        path: str = "",
+        suggestion: str = "",
+    ) -> None:
+        # An alias is checked wherever it is used, but what it holds is wrong only once.
+        if (line, column, code, message) in self._seen:
+            return
+        if len(self._problems) >= MAX_PROBLEMS:
+            self._dropped += 1
+            return
+        self._seen.add((line, column, code, message))
+        self._problems.append(Problem(code, message, line, column, path, suggestion, self.file))
+
+    def add(self, node: Node, code: str, message: str, path: str = "", suggestion: str = "") -> None:
+        self.at(node.line, node.column, code, message, path, suggestion)
+
+    def unknown(
+        self,
+        node: Scalar,
+        kind: str,
+        path: str,
+        known: Iterable[str],
+        code: str,
+        where: str = "",
+    ) -> None:
+        """`node` names something that does not exist: says so, and what was probably meant."""
+        suggestion = did_you_mean(node.text, known)
+        hint = f"; {suggestion}" if suggestion else ""
+        self.add(
+            node,
+            code,
+            f"unknown {kind} {quoted(node.text)}{where}{hint}",
+            path,
+            suggestion,
+        )
+
+    def warn(self, text: str) -> None:
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+    @property
+    def clean(self) -> bool:
+        return not self._problems
+
+    def problems(self) -> tuple[Problem, ...]:
+        ordered = sorted(self._problems, key=lambda p: (p.line, p.column))
+        if self._dropped:
+            last = ordered[-1]
+            text = f"and {self._dropped} more problems, not listed; fix these first"
+            ordered.append(Problem("too-many-problems", text, last.line, last.column, file=self.file))
+        return tuple(ordered)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`did you mean 'build'?` for the nearest known word, or nothing where none is near."""
+    if len(word) > 64:
+        return ""
+    folded = {name.casefold().replace("-", "_"): name for name in known}
+    near = difflib.get_close_matches(word.casefold().replace("-", "_"), folded, n=1, cutoff=0.6)
+    return f"did you mean '{folded[near[0]]}'?" if near else ""
