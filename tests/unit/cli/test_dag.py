@@ -21,7 +21,7 @@ def test_fan_in_and_fan_out_are_drawn() -> None:
     picture = lines(
         node("lint"), node("unit"), node("build", "lint", "unit"), node("e2e", "build"), node("perf", "build")
     )
-    assert picture == ["lint ─┬─ build ─┬─ e2e", "unit ─┘        └─ perf"]
+    assert picture == ["lint ─┬─ build ─┬─ e2e", "unit ─┘         └─ perf"]
 
 
 def test_parallel_chains_do_not_touch() -> None:
