@@ -23,9 +23,7 @@ def context_of(stream: Stream) -> str:
     """The bounded context that decides about this stream. Raises KeyError for a kind that belongs to none."""
     context = CONTEXT_OF_KIND.get(stream.kind)
     if context is None:
-        raise KeyError(
-            f"unknown kind of stream '{stream.kind}' (known: {', '.join(sorted(CONTEXT_OF_KIND))})"
-        )
+        raise KeyError(f"unknown kind of stream '{stream.kind}' (known: {', '.join(sorted(CONTEXT_OF_KIND))})")
     return context
 
 
@@ -72,9 +70,7 @@ def make_command(
 
 def to_record(topology: Topology, envelope: CommandEnvelope) -> OutgoingRecord:
     """The record that carries a command. Raises KeyError for an unknown region or kind, ValueError for a bad stream."""
-    topic, partition, key = route(
-        topology, envelope.region, Stream.parse(envelope.stream)
-    )
+    topic, partition, key = route(topology, envelope.region, Stream.parse(envelope.stream))
     return OutgoingRecord(topic, partition, key, _encoder.encode(envelope))
 
 

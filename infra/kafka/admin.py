@@ -1,0 +1,93 @@
+"""TopicAdmin over Kafka: what topics there are, and the few things that may be done to them."""
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from typing import Any
+
+from confluent_kafka import KafkaError
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs don't re-export their names
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ConfigSource,
+    NewPartitions,
+    NewTopic,
+    ResourceType,
+)
+
+from core.eventlog.topics import TopicSpec
+from infra.kafka.connection import CLIENT_ERRORS, Connection, kafka_error, translate
+
+_TIMEOUT_SECONDS = 30.0
+_PREFIX = "sealane."
+
+
+class KafkaTopicAdmin:
+    """See core.ports.TopicAdmin. One node: replication_factor=1, min_insync_replicas=1; a cluster: 3 and 2."""
+
+    def __init__(self, connection: Connection, *, replication_factor: int = 1, min_insync_replicas: int = 1) -> None:
+        self._admin = AdminClient(connection.config("sealane-admin"))
+        self._replication_factor = replication_factor
+        self._durability = {"min.insync.replicas": str(min_insync_replicas)}
+
+    def describe(self) -> dict[str, TopicSpec]:
+        try:
+            topics = self._admin.list_topics(timeout=_TIMEOUT_SECONDS).topics
+        except CLIENT_ERRORS as error:
+            translate(error, "listing topics")
+        counts = {name: len(topic.partitions) for name, topic in topics.items() if name.startswith(_PREFIX)}
+        if not counts:
+            return {}
+        asked = [ConfigResource(ResourceType.TOPIC, name) for name in counts]
+        answers = self._admin.describe_configs(asked, request_timeout=_TIMEOUT_SECONDS)
+        found = {resource.name: _settings(_result(future, "describing topics")) for resource, future in answers.items()}
+        return {name: TopicSpec(name, counts[name], found[name]) for name in sorted(counts)}
+
+    def create(self, specs: Iterable[TopicSpec]) -> None:
+        """Topics that are there already are left as they are: another process may have been faster."""
+        new = [
+            NewTopic(spec.name, spec.partitions, self._replication_factor, config={**self._durability, **spec.config})
+            for spec in specs
+        ]
+        if not new:
+            return
+        for name, future in self._admin.create_topics(new, operation_timeout=_TIMEOUT_SECONDS).items():
+            _result(future, f"creating {name}", KafkaError.TOPIC_ALREADY_EXISTS)
+
+    def add_partitions(self, name: str, total: int) -> None:
+        for future in self._admin.create_partitions([NewPartitions(name, total)]).values():
+            _result(future, f"adding partitions to {name}")
+
+    def set_config(self, name: str, config: Mapping[str, str]) -> None:
+        """Sets these entries and leaves the others."""
+        self._alter(ResourceType.TOPIC, name, config)
+
+    def set_group_config(self, group: str, config: Mapping[str, str]) -> None:
+        """Broker-side settings of one consumer group, such as `consumer.session.timeout.ms`."""
+        self._alter(ResourceType.GROUP, group, config)
+
+    def _alter(self, kind: ResourceType, name: str, config: Mapping[str, str]) -> None:
+        entries = [
+            ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in config.items()
+        ]
+        resource = ConfigResource(kind, name, incremental_configs=entries)
+        for future in self._admin.incremental_alter_configs([resource]).values():
+            _result(future, f"changing the settings of {name}")
+
+
+def _settings(entries: Mapping[str, ConfigEntry]) -> dict[str, str]:
+    return {
+        name: str(entry.value)
+        for name, entry in entries.items()
+        if ConfigSource(entry.source) is ConfigSource.DYNAMIC_TOPIC_CONFIG
+    }
+
+
+def _result(future: "Future[Any]", doing: str, tolerated: int | None = None) -> Any:
+    try:
+        return future.result(_TIMEOUT_SECONDS)
+    except CLIENT_ERRORS as error:
+        inner = kafka_error(error)
+        if inner is None or inner.code() != tolerated:
+            translate(error, doing)

@@ -1,0 +1,73 @@
+"""How every Kafka client of Sealane connects, and how Kafka's errors become the two that the ports know."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NoReturn
+
+from confluent_kafka import KafkaError, KafkaException
+
+from core.ports import Fenced, LogUnavailable
+
+log: Final = logging.getLogger("sealane.kafka")
+
+# What confluent-kafka raises: flush() a SystemError, a closed client a RuntimeError.
+CLIENT_ERRORS: Final = (KafkaException, SystemError, RuntimeError)
+
+_FENCED_CODES: Final = frozenset(
+    {
+        KafkaError._FENCED,
+        KafkaError.PRODUCER_FENCED,
+        KafkaError.INVALID_PRODUCER_EPOCH,
+        KafkaError.TRANSACTION_COORDINATOR_FENCED,
+        KafkaError.FENCED_INSTANCE_ID,
+        KafkaError.UNRELEASED_INSTANCE_ID,
+        KafkaError.FENCED_MEMBER_EPOCH,
+        KafkaError.UNKNOWN_MEMBER_ID,
+        KafkaError._FATAL,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """`bootstrap` is `host:port[,host:port]`; `security` are librdkafka's ssl.* and sasl.* properties."""
+
+    bootstrap: str
+    security: Mapping[str, str] = field(default_factory=dict)
+
+    def config(self, client_id: str, **settings: Any) -> dict[str, Any]:
+        """A librdkafka configuration; `fetch_wait_max_ms=5` stands for `fetch.wait.max.ms`."""
+        return {
+            "bootstrap.servers": self.bootstrap,
+            "client.id": client_id,
+            "log.connection.close": False,
+            "reconnect.backoff.ms": 50,
+            "reconnect.backoff.max.ms": 2000,
+            "logger": log,
+            **self.security,
+            **{name.replace("_", "."): value for name, value in settings.items()},
+        }
+
+
+def kafka_error(error: BaseException) -> KafkaError | None:
+    """The KafkaError inside an exception of confluent-kafka; flush() hides it as the cause of a SystemError."""
+    if isinstance(error, SystemError) and error.__cause__ is not None:
+        error = error.__cause__
+    if isinstance(error, KafkaException) and error.args and isinstance(error.args[0], KafkaError):
+        return error.args[0]
+    return None
+
+
+def is_fencing(error: KafkaError) -> bool:
+    """Whether the client is of no use any more: someone newer took its place, or librdkafka gave up on it."""
+    return error.fatal() or error.code() in _FENCED_CODES
+
+
+def translate(error: BaseException, doing: str) -> NoReturn:
+    """Raise Fenced or LogUnavailable for one of CLIENT_ERRORS."""
+    inner = kafka_error(error)
+    if inner is not None:
+        kind = Fenced if is_fencing(inner) else LogUnavailable
+        raise kind(f"{doing}: {inner.str()} ({inner.name()})") from error
+    raise LogUnavailable(f"{doing}: {error}") from error

@@ -1,0 +1,111 @@
+"""GroupConsumer over Kafka, with the broker-side group protocol (KIP-848).
+
+Assignments are incremental: each callback names only what changed. Offsets are fetched as stable (librdkafka
+asks so under read_committed): an answer waits until no transaction of a former owner is pending on them.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import TopicPartition as KafkaPartition
+
+from core.ports import PartitionsCallback, Record, TopicPartition
+from infra.kafka.connection import CLIENT_ERRORS, Connection, translate
+from infra.kafka.records import kafka_partitions, port_partitions, raise_or_log, take, to_record
+
+_TIMEOUT_SECONDS = 30.0
+
+
+class KafkaGroupConsumer:
+    """See core.ports.GroupConsumer. `instance_id` makes the member static: it keeps its partitions over a restart."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        group: str,
+        *,
+        instance_id: str | None = None,
+        client_id: str | None = None,
+        fetch_wait_ms: int = 1000,
+        max_poll_interval_seconds: int = 300,
+    ) -> None:
+        config = connection.config(
+            client_id or group,
+            group_id=group,
+            group_protocol="consumer",
+            enable_auto_commit=False,
+            enable_auto_offset_store=False,
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",
+            fetch_wait_max_ms=fetch_wait_ms,
+            fetch_queue_backoff_ms=5,
+            max_poll_interval_ms=max_poll_interval_seconds * 1000,
+        )
+        if instance_id:
+            config["group.instance.id"] = instance_id
+        self._consumer = Consumer(config)
+
+    def subscribe(
+        self,
+        topics: Iterable[str],
+        on_assigned: PartitionsCallback,
+        on_revoked: PartitionsCallback,
+        on_lost: PartitionsCallback,
+    ) -> None:
+        def assigned(consumer: Consumer, partitions: list[KafkaPartition]) -> None:
+            consumer.incremental_assign(partitions)
+            on_assigned(port_partitions(partitions))
+
+        def revoked(consumer: Consumer, partitions: list[KafkaPartition]) -> None:
+            on_revoked(port_partitions(partitions))
+            consumer.incremental_unassign(partitions)
+
+        def lost(consumer: Consumer, partitions: list[KafkaPartition]) -> None:
+            on_lost(port_partitions(partitions))
+            consumer.incremental_unassign(partitions)
+
+        self._consumer.subscribe(list(topics), on_assign=assigned, on_revoke=revoked, on_lost=lost)
+
+    def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:
+        records: list[Record] = []
+        for message in take(self._consumer, max_records, timeout_seconds):
+            error = message.error()
+            if error is None:
+                records.append(to_record(message))
+            else:
+                raise_or_log(error, message)
+        return records
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        try:
+            self._consumer.seek(KafkaPartition(*partition, offset))
+        except CLIENT_ERRORS as error:
+            translate(error, f"seeking {partition.topic}:{partition.partition} to {offset}")
+
+    def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        wanted = [KafkaPartition(*where, offset) for where, offset in offsets.items()]
+        try:
+            answers = self._consumer.commit(offsets=wanted, asynchronous=False)
+        except CLIENT_ERRORS as error:
+            translate(error, "committing offsets")
+        for answer in answers:
+            if answer.error is not None:
+                translate(KafkaException(answer.error), f"committing {answer.topic}:{answer.partition}")
+
+    def committed(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int | None]:
+        try:
+            answers = self._consumer.committed(kafka_partitions(partitions), timeout=_TIMEOUT_SECONDS)
+        except CLIENT_ERRORS as error:
+            translate(error, "fetching committed offsets")
+        found: dict[TopicPartition, int | None] = {}
+        for answer in answers:
+            if answer.error is not None:
+                translate(KafkaException(answer.error), f"fetching the offset of {answer.topic}:{answer.partition}")
+            found[TopicPartition(answer.topic, answer.partition)] = answer.offset if answer.offset >= 0 else None
+        return found
+
+    def group_metadata(self) -> object:
+        return self._consumer.consumer_group_metadata()
+
+    def close(self) -> None:
+        self._consumer.close()
