@@ -1,0 +1,98 @@
+"""`sealane apps`: list, create, show, change, archive, and where a forge must post its webhooks."""
+
+from typing import Annotated
+
+import typer
+
+from gateway.cli.context import AsJson, client
+from gateway.cli.output import console, print_json, print_rows
+
+apps = typer.Typer(help="Apps: a repository each, with its runs.", no_args_is_help=False, invoke_without_command=True)
+Name = Annotated[str, typer.Argument(help="The app's name.")]
+
+
+@apps.callback()
+def list_apps(context: typer.Context, as_json: AsJson = False) -> None:
+    """List apps; with a subcommand, do that."""
+    if context.invoked_subcommand is not None:
+        return
+    page = client().get("/api/v1/apps", limit=200)
+    if as_json:
+        return print_json(page)
+    rows = []
+    for app in page["items"]:
+        last = app["last_run"]
+        rows.append(app | {"last": (last["outcome"] or last["state"]) if last else None})
+    columns = [
+        ("APP", "name"),
+        ("LAST RUN", "last"),
+        ("RUNS", "runs"),
+        ("REGION", "region"),
+        ("FORGE", "forge"),
+        ("REPOSITORY", "repository_url"),
+        ("STATE", "state"),
+    ]
+    print_rows(rows, columns, "no apps yet: 'sealane apps create NAME', or git push to a new one")
+
+
+@apps.command()
+def create(
+    name: Name,
+    repository: Annotated[str, typer.Option(help="Clone URL; empty: the built-in git server.")] = "",
+    region: Annotated[str, typer.Option(help="Where its runs live; default: the home region.")] = "",
+    forge: Annotated[str, typer.Option(help="github, gitlab, bitbucket-cloud, bitbucket-dc, gitea, builtin.")] = "",
+    default_branch: Annotated[str, typer.Option(help="Branch of schedules and manual runs.")] = "",
+    pipeline_path: Annotated[str, typer.Option(help="Where the pipeline file is in the repository.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Create an app."""
+    body = {
+        "name": name,
+        "repository_url": repository,
+        "region": region,
+        "forge": forge,
+        "default_branch": default_branch,
+        "pipeline_path": pipeline_path,
+    }
+    answer = client().post("/api/v1/apps", {key: value for key, value in body.items() if value})
+    if as_json:
+        return print_json(answer)
+    return console.print(f"app {name} is created; its webhook: sealane apps webhook {name}")
+
+
+@apps.command()
+def show(name: Name) -> None:
+    """Show one app (JSON)."""
+    print_json(client().get(f"/api/v1/apps/{name}"))
+
+
+@apps.command()
+def update(
+    name: Name,
+    repository: Annotated[str | None, typer.Option(help="New clone URL.")] = None,
+    region: Annotated[str | None, typer.Option(help="New region; earlier runs stay where they are.")] = None,
+    default_branch: Annotated[str | None, typer.Option(help="New default branch.")] = None,
+    pipeline_path: Annotated[str | None, typer.Option(help="New path of the pipeline file.")] = None,
+) -> None:
+    """Change an app; what is not named stays."""
+    body = {
+        "repository_url": repository,
+        "region": region,
+        "default_branch": default_branch,
+        "pipeline_path": pipeline_path,
+    }
+    client().patch(f"/api/v1/apps/{name}", {key: value for key, value in body.items() if value is not None})
+    console.print(f"app {name} is changed")
+
+
+@apps.command()
+def archive(name: Name) -> None:
+    """No further runs; the history stays."""
+    client().delete(f"/api/v1/apps/{name}")
+    console.print(f"app {name} is archived")
+
+
+@apps.command()
+def webhook(name: Name) -> None:
+    """Where a forge posts its webhooks for this app, and the secret it signs them with (JSON)."""
+    print_json(client().get(f"/api/v1/apps/{name}/webhook"))

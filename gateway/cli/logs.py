@@ -1,0 +1,76 @@
+"""`sealane logs`: a job's log, or all jobs of a run, from any line on, live with -f."""
+
+import sys
+from collections.abc import Iterator
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from gateway.cli.client import Client
+from gateway.cli.context import AsJson, RunArgument, client, find_run
+from gateway.cli.errors import CliError, Exit
+from gateway.cli.live import log_line
+from gateway.cli.output import console, print_json
+
+Json = dict[str, Any]
+
+
+def logs(
+    name: RunArgument,
+    job: Annotated[str, typer.Argument(help="Only this job (its id or the stage's name).")] = "",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run ends.")] = False,
+    attempt: Annotated[str, typer.Option(help="Which attempt of the job.")] = "latest",
+    from_line: Annotated[int, typer.Option(help="First line to show, counting from 0.", min=0)] = 0,
+    timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="Put the time before each line.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show logs. ANSI colours are kept."""
+    connection = client()
+    document = find_run(connection, name)
+    if not job:
+        return _show_all(connection, document, follow, as_json)
+    path = f"/api/v1/runs/{document['id']}/jobs/{quote(_job_id(document, job))}/attempts/{attempt}/log"
+    if follow:
+        return _print_lines(connection.events(f"{path}/stream", from_line=from_line), as_json)
+    text = connection.text(path, from_line=from_line, timestamps=timestamps)
+    sys.stdout.buffer.write(text)
+    sys.stdout.flush()
+    return None
+
+
+def _show_all(connection: Client, document: Json, follow: bool, as_json: bool) -> None:
+    if follow or document["state"] == "finished":
+        lines = connection.events(f"/api/v1/runs/{document['id']}/logs/stream")
+        return _print_lines(lines, as_json)
+    for job in _jobs(document):
+        if job["attempt"]:
+            console.rule(job["name"], style="dim")
+            path = f"/api/v1/runs/{document['id']}/jobs/{quote(job['id'])}/attempts/latest/log"
+            sys.stdout.buffer.write(connection.text(path))
+            sys.stdout.flush()
+    return None
+
+
+def _print_lines(lines: Iterator[tuple[str, Json]], as_json: bool) -> None:
+    for _, line in lines:
+        if as_json:
+            print_json(line)
+        elif "text" in line:
+            console.print(log_line({"job": "", **line}), soft_wrap=True)
+
+
+def _jobs(document: Json) -> list[Json]:
+    return [job for stage in document["stages"] for job in stage["jobs"]]
+
+
+def _job_id(document: Json, name: str) -> str:
+    known = _jobs(document)
+    for job in known:
+        if name in (job["id"], job["name"]) or name == job["stage"]:
+            return str(job["id"])
+    raise CliError(
+        f"run {document['app']}#{document['number']} has no job '{name}': {', '.join(job['id'] for job in known)}",
+        Exit.NOT_FOUND,
+        "job-unknown",
+    )

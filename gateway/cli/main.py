@@ -1,0 +1,48 @@
+"""The `sealane` command: the commands that speak to an installation. infra/main.py adds those that run one."""
+
+import sys
+from collections.abc import Callable
+
+import typer
+from rich.text import Text
+
+from gateway.cli import operations, runs
+from gateway.cli.apps import apps
+from gateway.cli.errors import CliError, Exit
+from gateway.cli.lint import lint
+from gateway.cli.logs import logs
+from gateway.cli.output import error_console
+
+
+def make_cli() -> typer.Typer:
+    """A fresh app with all client commands, in the order people meet them."""
+    cli = typer.Typer(
+        name="sealane",
+        help="Sealane: a git push becomes a finished, explainable run.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    for command in (runs.run, runs.runs, runs.show, logs, runs.cancel, runs.rerun, runs.approve, operations.approvals):
+        cli.command()(command)
+    cli.command()(lint)
+    cli.command()(operations.status)
+    cli.add_typer(apps, name="apps")
+    cli.add_typer(operations.agents, name="agents")
+    cli.add_typer(operations.deliveries, name="deliveries")
+    cli.add_typer(operations.events, name="events")
+    return cli
+
+
+def run_cli(cli: Callable[[], object]) -> None:
+    """Runs the command; a CliError becomes one line on stderr and its exit code."""
+    try:
+        cli()
+    except CliError as error:
+        error_console.print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(Exit.INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(Exit.OK)

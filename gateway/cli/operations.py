@@ -1,0 +1,187 @@
+"""Commands that look at the platform: agents, queue, deliveries, approvals, events, status."""
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from gateway.cli.context import AsJson, client
+from gateway.cli.output import console, print_json, print_rows
+
+Json = dict[str, Any]
+agents = typer.Typer(help="Build agents and the queue they serve.", invoke_without_command=True)
+deliveries = typer.Typer(help="Webhook deliveries and what became of each.", invoke_without_command=True)
+events = typer.Typer(help="The audit trail: every event.", invoke_without_command=True)
+Limit = Annotated[int, typer.Option(help="How many.", min=1, max=200)]
+
+
+@agents.callback()
+def list_agents(context: typer.Context, as_json: AsJson = False) -> None:
+    """List agents; with a subcommand, do that."""
+    if context.invoked_subcommand is not None:
+        return
+    page = client().get("/api/v1/agents", limit=200)
+    if as_json:
+        return print_json(page)
+    columns = [
+        ("AGENT", "id"),
+        ("STATE", "state"),
+        ("REGION", "region"),
+        ("POOL", "pool"),
+        ("SLOTS", "slots"),
+        ("BUSY", "busy"),
+        ("LABELS", "labels"),
+        ("ISOLATION", "isolation"),
+        ("SEEN", "last_seen_at"),
+    ]
+    print_rows(page["items"], columns, "no agents: 'sealane agent --region R --pool P' starts one")
+
+
+@agents.command()
+def queue(as_json: AsJson = False) -> None:
+    """What waits for an agent, and why."""
+    page = client().get("/api/v1/queue", limit=200)
+    if as_json:
+        return print_json(page)
+    columns = [
+        ("#", "position"),
+        ("APP", "app"),
+        ("ATTEMPT", "attempt_key"),
+        ("POOL", "pool"),
+        ("REGION", "region"),
+        ("STATE", "state"),
+        ("WAITS SINCE", "queued_at"),
+        ("WHY", "reason"),
+    ]
+    print_rows(page["items"], columns, "the queue is empty")
+
+
+@agents.command()
+def drain(
+    region: Annotated[str, typer.Argument(help="The agent's region.")],
+    pool: Annotated[str, typer.Argument(help="The agent's pool.")],
+    agent: Annotated[str, typer.Argument(help="The agent's id.")],
+) -> None:
+    """Give an agent no new jobs; it leaves when its last one ends."""
+    client().post(f"/api/v1/pools/{region}/{pool}/agents/{quote(agent)}/drain")
+    console.print(f"agent {agent} is draining")
+
+
+@deliveries.callback()
+def list_deliveries(context: typer.Context, limit: Limit = 20, as_json: AsJson = False) -> None:
+    """List deliveries, newest first; with a subcommand, do that."""
+    if context.invoked_subcommand is not None:
+        return
+    page = client().get("/api/v1/deliveries", limit=limit)
+    if as_json:
+        return print_json(page)
+    columns = [
+        ("DELIVERY", "id"),
+        ("FORGE", "forge"),
+        ("EVENT", "event"),
+        ("APPS", "apps"),
+        ("BECAME", "became"),
+        ("RECEIVED", "received_at"),
+    ]
+    print_rows([item | {"became": _became(item)} for item in page["items"]], columns, "no deliveries yet")
+
+
+def _became(delivery: Json) -> str:
+    results = [_result(result) for result in delivery["results"]]
+    return "; ".join(results) or delivery["state"]
+
+
+def _result(result: Json) -> str:
+    if result["run_id"] and not result["code"]:
+        word = result["run_outcome"] or result["run_state"] or ""
+        detail = f": {result['detail']}" if result["detail"] else ""
+        return f"{result['app']}#{result['number']} {word}{detail}"
+    return f"{result['code']}: {result['detail']}"
+
+
+@deliveries.command()
+def redeliver(delivery: Annotated[str, typer.Argument(help="The delivery's id.")]) -> None:
+    """Replay a delivery as it was received."""
+    print_json(client().post(f"/api/v1/deliveries/{quote(delivery, safe='')}/redeliver"))
+
+
+@events.callback()
+def list_events(
+    context: typer.Context,
+    stream: Annotated[str | None, typer.Option(help="Only this stream, e.g. run/<id>.")] = None,
+    kind: Annotated[str | None, typer.Option("--type", help="Only this type, e.g. job.started.")] = None,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List events, newest first; `events tail` follows them."""
+    if context.invoked_subcommand is not None:
+        return
+    page = client().get("/api/v1/events", stream=stream, type=kind, limit=limit)
+    if as_json:
+        return print_json(page)
+    for event in reversed(page["items"]):
+        _print_event(event)
+
+
+@events.command()
+def tail(
+    stream: Annotated[str | None, typer.Option(help="Only this stream.")] = None,
+    kind: Annotated[str | None, typer.Option("--type", help="Only this type.")] = None,
+    last: Annotated[int, typer.Option(help="Begin with this many earlier events.", min=0, max=200)] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Follow the audit trail live."""
+    connection = client()
+    live = connection.events("/api/v1/events/tail", stream=stream, type=kind)
+    if last:
+        earlier = connection.get("/api/v1/events", stream=stream, type=kind, limit=last)["items"]
+        for event in reversed(earlier):
+            print_json(event) if as_json else _print_event(event)
+    for _, event in live:
+        print_json(event) if as_json else _print_event(event)
+
+
+def _print_event(event: Json) -> None:
+    time = event["recorded_at"][11:23]
+    console.print(
+        f"[dim]{time}[/dim] [cyan]{event['type']:<26}[/cyan] {event['stream']} [dim]v{event['stream_version']}"
+        f" by {event['actor']} at {event['position']} chain {event['chain'][:12]}[/dim]",
+        soft_wrap=True,
+    )
+
+
+def approvals(as_json: AsJson = False) -> None:
+    """What waits for somebody's approval."""
+    page = client().get("/api/v1/approvals", limit=200)
+    if as_json:
+        return print_json(page)
+    rows = [item | {"run": f"{item['app']}#{item['number']}"} for item in page["items"]]
+    columns = [
+        ("RUN", "run"),
+        ("STAGE", "stage"),
+        ("GIVEN", "given"),
+        ("NEEDED", "count"),
+        ("GROUPS", "groups"),
+        ("ASKED", "requested_at"),
+        ("EXPIRES", "expires_at"),
+        ("TITLE", "title"),
+    ]
+    return print_rows(rows, columns, "nothing waits for an approval")
+
+
+def status(as_json: AsJson = False) -> None:
+    """Is it up: version, regions, lag, what runs and what waits."""
+    system = client().get("/api/v1/system")
+    if as_json:
+        return print_json(system)
+    for key, value in system.items():
+        console.print(f"[bold]{key:<22}[/bold] {_inline(value)}")
+    return None
+
+
+def _inline(value: Any) -> str:
+    if isinstance(value, dict):
+        return "  ".join(f"{key}={_inline(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(_inline(item) for item in value)
+    return str(value)
