@@ -19,9 +19,7 @@ MAX_CHANGED_PATHS_CHARACTERS = 256_000
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _SHORT_COMMIT = re.compile(r"[0-9a-f]{7,64}")
 # What `git check-ref-format` refuses: such a ref can't exist, so whoever sends it does not speak for a repository.
-_FORBIDDEN_IN_REF = re.compile(
-    r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|$)|\.$|/$"
-)
+_FORBIDDEN_IN_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|$)|\.$|/$")
 T = TypeVar("T", bound=msgspec.Struct)
 
 
@@ -123,19 +121,13 @@ def decode(kind: type[T], payload: bytes) -> T:
     try:
         return msgspec.json.decode(payload, type=kind)
     except msgspec.ValidationError as error:
-        raise Malformed(
-            "payload-invalid", f"the payload is not what the forge documents: {error}"
-        ) from None
+        raise Malformed("payload-invalid", f"the payload is not what the forge documents: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed(
-            "malformed-json", f"the body is not valid JSON: {error}"
-        ) from None
+        raise Malformed("malformed-json", f"the body is not valid JSON: {error}") from None
 
 
 def unsupported(event: str) -> tuple[Outcome, ...]:
-    return (
-        Ignored("unsupported-event", f"the event '{event[:100]}' never makes a run"),
-    )
+    return (Ignored("unsupported-event", f"the event '{event[:100]}' never makes a run"),)
 
 
 def ping() -> tuple[Outcome, ...]:
@@ -162,12 +154,8 @@ def unsupported_action(action: str) -> tuple[Outcome, ...]:
 
 def pushed(incoming: Incoming, changes: Iterable[Change]) -> tuple[Outcome, ...]:
     """One outcome per change. A push without any change is ignored, on record."""
-    outcomes = tuple(
-        _pushed(incoming, index, change) for index, change in enumerate(changes)
-    )
-    return outcomes or (
-        Ignored("nothing-changed", "the push names no branch and no tag"),
-    )
+    outcomes = tuple(_pushed(incoming, index, change) for index, change in enumerate(changes))
+    return outcomes or (Ignored("nothing-changed", "the push names no branch and no tag"),)
 
 
 def _pushed(incoming: Incoming, index: int, change: Change) -> Outcome:
@@ -176,18 +164,12 @@ def _pushed(incoming: Incoming, index: int, change: Change) -> Outcome:
     _check_commit("before", change.before)
     _check_commit("after", change.after)
     if source is None:
-        return Ignored(
-            "unsupported-ref", f"'{change.ref}' is neither a branch nor a tag"
-        )
+        return Ignored("unsupported-ref", f"'{change.ref}' is neither a branch nor a tag")
     if _is_zero(change.after):
         kind = "branch" if source == "push" else "tag"
-        return Ignored(
-            f"{kind}-deleted", f"{kind} '{name}' was deleted; nothing is left to build"
-        )
+        return Ignored(f"{kind}-deleted", f"{kind} '{name}' was deleted; nothing is left to build")
     if change.after == change.before:
-        return Ignored(
-            "nothing-changed", f"'{change.ref}' was at {change.after} before and after"
-        )
+        return Ignored("nothing-changed", f"'{change.ref}' was at {change.after} before and after")
     commit = change.commit or change.after
     _check_commit("commit", commit)
     return Trigger(
@@ -216,9 +198,7 @@ def proposed(incoming: Incoming, pull: PullRequest) -> tuple[Outcome, ...]:
                 f"the {field} {branch[:200]!r} is not a valid branch name",
             )
     if not _SHORT_COMMIT.fullmatch(pull.commit):
-        raise Malformed(
-            "payload-invalid", f"the commit {pull.commit[:80]!r} is not a commit id"
-        )
+        raise Malformed("payload-invalid", f"the commit {pull.commit[:80]!r} is not a commit id")
     trigger = Trigger(
         trigger_id=derived_id("trigger", incoming.forge, incoming.cause, 0),
         source="pull_request",
@@ -269,9 +249,7 @@ def _branch_or_tag(ref: str) -> tuple[str, Source | None]:
 
 def _check_ref(ref: str) -> None:
     if not ref.startswith("refs/") or len(ref) > 1024 or _FORBIDDEN_IN_REF.search(ref):
-        raise Malformed(
-            "payload-invalid", f"{ref[:200]!r} is not the full name of a git ref"
-        )
+        raise Malformed("payload-invalid", f"{ref[:200]!r} is not the full name of a git ref")
 
 
 def _check_commit(field: str, commit: str) -> None:
@@ -284,10 +262,6 @@ def _check_commit(field: str, commit: str) -> None:
 
 def _bounded(paths: tuple[str, ...] | None) -> tuple[str, ...] | None:
     """None for a list that would not fit into an event: git is asked instead."""
-    if (
-        paths is None
-        or len(paths) > MAX_CHANGED_PATHS
-        or sum(map(len, paths)) > MAX_CHANGED_PATHS_CHARACTERS
-    ):
+    if paths is None or len(paths) > MAX_CHANGED_PATHS or sum(map(len, paths)) > MAX_CHANGED_PATHS_CHARACTERS:
         return None
     return paths

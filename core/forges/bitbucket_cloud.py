@@ -103,11 +103,7 @@ def _normalise(incoming: Incoming) -> tuple[Outcome, ...]:
             push = decode(_Push, incoming.payload)
             return pushed(
                 incoming,
-                (
-                    _change(moved, push.actor)
-                    for moved in push.push.changes
-                    if moved.new or moved.old
-                ),
+                (_change(moved, push.actor) for moved in push.push.changes if moved.new or moved.old),
             )
         case "pullrequest:created" | "pullrequest:updated":
             return _pull_request(incoming)
@@ -136,11 +132,7 @@ def _pull_request(incoming: Incoming) -> tuple[Outcome, ...]:
     if source.repository != destination.repository:
         # Bitbucket offers no ref for it in the repository that it asks to change.
         where = source.repository.full_name if source.repository else "a deleted fork"
-        return (
-            Ignored(
-                "pull-request-from-fork", f"pull request {pull.id} comes from {where}"
-            ),
-        )
+        return (Ignored("pull-request-from-fork", f"pull request {pull.id} comes from {where}"),)
     return proposed(
         incoming,
         PullRequest(

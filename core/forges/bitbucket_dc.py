@@ -80,14 +80,8 @@ class _Scope(msgspec.Struct, frozen=True, rename="camel"):
 
 def _repository_urls(payload: bytes) -> tuple[str, ...]:
     scope = decode(_Scope, payload)
-    repository = (
-        scope.pull_request.to_ref.repository if scope.pull_request else scope.repository
-    )
-    return (
-        tuple(link.href for link in repository.links.clone if link.href)
-        if repository
-        else ()
-    )
+    repository = scope.pull_request.to_ref.repository if scope.pull_request else scope.repository
+    return tuple(link.href for link in repository.links.clone if link.href) if repository else ()
 
 
 def _normalise(incoming: Incoming) -> tuple[Outcome, ...]:
@@ -106,10 +100,7 @@ def _normalise(incoming: Incoming) -> tuple[Outcome, ...]:
 def _push(incoming: Incoming) -> tuple[Outcome, ...]:
     push = decode(_Push, incoming.payload)
     title = push.to_commit.message if push.to_commit and len(push.changes) == 1 else ""
-    changes = (
-        Change(c.ref_id, c.from_hash, c.to_hash, title=title, author=push.actor.name)
-        for c in push.changes
-    )
+    changes = (Change(c.ref_id, c.from_hash, c.to_hash, title=title, author=push.actor.name) for c in push.changes)
     return pushed(incoming, changes)
 
 

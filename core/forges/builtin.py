@@ -36,9 +36,7 @@ def _normalise(incoming: Incoming) -> tuple[Outcome, ...]:
     if incoming.event != "push":
         return unsupported(incoming.event)
     push = decode(BuiltinPush, incoming.payload)
-    return pushed(
-        incoming, (Change(push.ref, push.before, push.after, author=push.actor),)
-    )
+    return pushed(incoming, (Change(push.ref, push.before, push.after, author=push.actor),))
 
 
 DIALECT = Dialect(

@@ -76,9 +76,7 @@ class _PullRequest(msgspec.Struct, frozen=True):
 
 def _repository_urls(payload: bytes) -> tuple[str, ...]:
     repository = decode(_Scope, payload).repository or _Repository()
-    return tuple(
-        filter(None, (repository.clone_url, repository.ssh_url, repository.html_url))
-    )
+    return tuple(filter(None, (repository.clone_url, repository.ssh_url, repository.html_url)))
 
 
 def _normalise(incoming: Incoming) -> tuple[Outcome, ...]:

@@ -76,9 +76,7 @@ class _PullRequest(msgspec.Struct, frozen=True):
 
 def _repository_urls(payload: bytes) -> tuple[str, ...]:
     repository = decode(_Scope, payload).repository or _Repository()
-    return tuple(
-        filter(None, (repository.clone_url, repository.ssh_url, repository.html_url))
-    )
+    return tuple(filter(None, (repository.clone_url, repository.ssh_url, repository.html_url)))
 
 
 def _normalise(incoming: Incoming) -> tuple[Outcome, ...]:
@@ -96,9 +94,7 @@ def _push(incoming: Incoming) -> tuple[Outcome, ...]:
     push = decode(_Push, incoming.payload)
     head = push.head_commit
     is_tag = push.ref.startswith("refs/tags/")
-    author = (
-        (push.sender and push.sender.login) or (push.pusher and push.pusher.name) or ""
-    )
+    author = (push.sender and push.sender.login) or (push.pusher and push.pusher.name) or ""
     change = Change(
         ref=push.ref,
         before=push.before,

@@ -71,9 +71,7 @@ class _MergeRequest(msgspec.Struct, frozen=True):
 
 def _repository_urls(payload: bytes) -> tuple[str, ...]:
     project = decode(_Scope, payload).project or _Project()
-    return tuple(
-        filter(None, (project.git_http_url, project.git_ssh_url, project.web_url))
-    )
+    return tuple(filter(None, (project.git_http_url, project.git_ssh_url, project.web_url)))
 
 
 def _normalise(incoming: Incoming) -> tuple[Outcome, ...]:
@@ -87,9 +85,7 @@ def _normalise(incoming: Incoming) -> tuple[Outcome, ...]:
 
 def _push(incoming: Incoming) -> tuple[Outcome, ...]:
     push = decode(_Push, incoming.payload)
-    head = next(
-        (commit for commit in push.commits if commit.id == push.checkout_sha), None
-    )
+    head = next((commit for commit in push.commits if commit.id == push.checkout_sha), None)
     change = Change(
         ref=push.ref,
         before=push.before,
@@ -107,11 +103,7 @@ def _changed_paths(push: _Push) -> tuple[str, ...] | None:
 
     An empty list of a branch that moved is such a push.
     """
-    if (
-        is_new(push.before)
-        or not push.commits
-        or push.total_commits_count > len(push.commits)
-    ):
+    if is_new(push.before) or not push.commits or push.total_commits_count > len(push.commits):
         return None
     return paths_of(push.commits)
 
@@ -121,9 +113,7 @@ def _merge_request(incoming: Incoming) -> tuple[Outcome, ...]:
     request = event.object_attributes
     if request.action in ("close", "merge"):
         return closed(request.iid)
-    if request.action not in ("open", "reopen") and not (
-        request.action == "update" and request.oldrev
-    ):
+    if request.action not in ("open", "reopen") and not (request.action == "update" and request.oldrev):
         return unsupported_action(request.action)
     return proposed(
         incoming,
@@ -142,7 +132,7 @@ def _merge_request(incoming: Incoming) -> tuple[Outcome, ...]:
 
 DIALECT = Dialect(
     event_headers=("x-gitlab-event",),
-    # webhook-id and Idempotency-Key stay the same when GitLab tries again; the event's UUID is the fallback of old ones.
+    # webhook-id and Idempotency-Key stay the same when GitLab tries again; old versions have only the UUID.
     delivery_headers=("webhook-id", "idempotency-key", "x-gitlab-event-uuid"),
     repository_urls=_repository_urls,
     normalise=_normalise,

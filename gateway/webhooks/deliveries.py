@@ -19,15 +19,11 @@ async def store(services: WebhookServices, delivery: Delivery, key: str) -> Posi
     """
     topology = services.topology
     partition = topology.partition(topology.home_region, key)
-    record = OutgoingRecord(
-        WEBHOOKS_TOPIC, partition, key.encode(), encode_delivery(delivery)
-    )
+    record = OutgoingRecord(WEBHOOKS_TOPIC, partition, key.encode(), encode_delivery(delivery))
     return await services.producer.send(record)
 
 
-async def redeliver(
-    services: WebhookServices, original: Delivery, request_id: str = ""
-) -> Delivery:
+async def redeliver(services: WebhookServices, original: Delivery, request_id: str = "") -> Delivery:
     """Replay a stored delivery as a new record; answers with it. Raises LogUnavailable.
 
     The triggers keep the ids they had, so it makes a run only where the original made none; otherwise the app

@@ -7,7 +7,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast, get_args
+from typing import Annotated, Any, cast, get_args
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
@@ -46,12 +46,8 @@ def webhooks_router(services: WebhookServices) -> APIRouter:
     """The route, over these services."""
     router = APIRouter(tags=["webhooks"])
 
-    @router.post(
-        "/webhooks/{forge}", status_code=202, summary="Take a forge's delivery"
-    )
-    async def receive(
-        forge: str, request: Request, app: list[str] = Query(default=[])
-    ) -> JSONResponse:
+    @router.post("/webhooks/{forge}", status_code=202, summary="Take a forge's delivery")
+    async def receive(forge: str, request: Request, app: Annotated[tuple[str, ...], Query()] = ()) -> JSONResponse:
         """`app` names the apps that are meant, for deliveries that do not name their repository (tests of a hook)."""
         incoming = await _read(services, forge, request)
         delivery, key = await _verified(services, incoming, app, request)
@@ -75,11 +71,8 @@ async def _read(services: WebhookServices, forge: str, request: Request) -> _Req
             f"There is no forge '{forge[:100]}'. Known are {known}.",
         )
     known_forge = cast(Forge, forge)
-    headers = {name: value for name, value in request.headers.items()}
-    if (
-        headers.get("content-type", "").partition(";")[0].strip().lower()
-        not in CONTENT_TYPES
-    ):
+    headers = dict(request.headers.items())
+    if headers.get("content-type", "").partition(";")[0].strip().lower() not in CONTENT_TYPES:
         raise ApiError(
             415,
             "media-type-unsupported",
@@ -144,19 +137,11 @@ async def _candidates(
     return tuple(dict.fromkeys([*found, *chosen]))
 
 
-def _signed_by(
-    services: WebhookServices, incoming: _Request, candidates: tuple[str, ...]
-) -> tuple[str, ...]:
+def _signed_by(services: WebhookServices, incoming: _Request, candidates: tuple[str, ...]) -> tuple[str, ...]:
     if not candidates:
         # An unknown repository takes as long as a wrong signature.
-        incoming.signature.verifies(
-            services.webhook_secret("\x00nobody"), incoming.body
-        )
-    return tuple(
-        app
-        for app in candidates
-        if incoming.signature.verifies(services.webhook_secret(app), incoming.body)
-    )
+        incoming.signature.verifies(services.webhook_secret("\x00nobody"), incoming.body)
+    return tuple(app for app in candidates if incoming.signature.verifies(services.webhook_secret(app), incoming.body))
 
 
 def _repository_urls(incoming: _Request) -> tuple[str, ...]:
@@ -182,21 +167,17 @@ def _delivery(
     request: Request,
 ) -> Delivery:
     given = _first(incoming.headers, incoming.dialect.delivery_headers)
-    delivery_id = (
-        given if _DELIVERY_ID.fullmatch(given) else id_from_body(incoming.body)
-    )
+    delivery_id = given if _DELIVERY_ID.fullmatch(given) else id_from_body(incoming.body)
     return Delivery(
         delivery_id=delivery_id,
         forge=incoming.forge,
-        event=_first(incoming.headers, incoming.dialect.event_headers)[:100]
-        or "unnamed",
+        event=_first(incoming.headers, incoming.dialect.event_headers)[:100] or "unnamed",
         apps=apps,
         received_at=services.clock.now(),
         body=incoming.body,
         headers=_kept(incoming.headers),
         request_id=request_id_of(request),
-        correlation_id=str(getattr(request.state, "correlation_id", ""))
-        or trace_id(delivery_id),
+        correlation_id=str(getattr(request.state, "correlation_id", "")) or trace_id(delivery_id),
     )
 
 
