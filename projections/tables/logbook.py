@@ -1,6 +1,9 @@
 """Views of the log itself: every event, deliveries as received, dead letters, archived logs, and the offsets."""
 
+from typing import Any
+
 from sqlalchemy import Index, Table
+from sqlalchemy import text as sql
 
 from projections.tables.columns import (
     BUSY,
@@ -17,6 +20,10 @@ from projections.tables.columns import (
     text,
     time,
 )
+
+# Commands of API requests have a dot in their id: few, and looked up by its front (gateway/idempotency.py).
+_BY_PREFIX: dict[str, Any] = {"postgresql_ops": {"causation_id": "text_pattern_ops"}}
+_REQUESTS: dict[str, Any] = {"postgresql_where": sql("causation_id LIKE '%.%'")}
 
 audit = Table(
     "audit",
@@ -40,6 +47,7 @@ audit = Table(
     Index("audit_of_stream", "stream", "recorded_at", "log_offset"),
     Index("audit_of_type", "type", "recorded_at", "log_offset"),
     Index("audit_of_correlation", "correlation_id", "recorded_at"),
+    Index("audit_of_request", "causation_id", **_BY_PREFIX, **_REQUESTS),
 )
 
 deliveries = Table(

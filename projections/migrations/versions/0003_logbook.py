@@ -26,6 +26,7 @@ STATEMENTS = (
     )""",
     "CREATE INDEX audit_newest ON audit (recorded_at, topic, partition, log_offset)",
     "CREATE INDEX audit_of_correlation ON audit (correlation_id, recorded_at)",
+    "CREATE INDEX audit_of_request ON audit (causation_id text_pattern_ops) WHERE causation_id LIKE '%.%'",
     "CREATE INDEX audit_of_stream ON audit (stream, recorded_at, log_offset)",
     "CREATE INDEX audit_of_type ON audit (type, recorded_at, log_offset)",
     """CREATE TABLE deliveries (
