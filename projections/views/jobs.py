@@ -1,0 +1,224 @@
+"""Stages and jobs of a run, each attempt at a job, and the attempt's steps."""
+
+from typing import Any
+
+from core.pipeline.plan import JobPlan, StagePlan
+from core.runs.events import (
+    JobBlocked,
+    JobCancelRequested,
+    JobFinished,
+    JobQueued,
+    JobStarted,
+    RunPlanned,
+    RunRerunRequested,
+    StageSkipped,
+    StepFinished,
+    StepStarted,
+)
+from core.runs.spec import StepResult
+from projections.changes import Changes
+from projections.facts import Fact
+from projections.tables.runs import attempts, jobs, stages, steps
+from projections.views.handlers import Handlers, as_json
+
+HANDLERS = Handlers("run")
+
+
+@HANDLERS.on(RunPlanned)
+def planned(fact: Fact, changes: Changes) -> None:
+    message: RunPlanned = fact.message
+    layers: dict[str, int] = {}
+    position = 0
+    for order, stage in enumerate(message.plan.stages):
+        layers[stage.name] = 1 + max((layers.get(need.stage, -1) for need in stage.needs), default=-1)
+        _put_stage(fact.id, order, layers[stage.name], stage, changes)
+        for job in stage.jobs:
+            _put_job(fact.id, position, stage.name, job, changes)
+            position += 1
+
+
+def _put_stage(run_id: str, position: int, layer: int, stage: StagePlan, changes: Changes) -> None:
+    changes.put(
+        stages,
+        run_id=run_id,
+        name=stage.name,
+        position=position,
+        layer=layer,
+        needs=as_json(stage.needs),
+        condition=stage.if_,
+        max_parallel=stage.max_parallel,
+        approval=as_json(stage.approval) if stage.approval else None,
+    )
+
+
+def _put_job(run_id: str, position: int, stage: str, job: JobPlan, changes: Changes) -> None:
+    changes.put(
+        jobs,
+        run_id=run_id,
+        job_id=job.id,
+        stage=stage,
+        name=job.name,
+        position=position,
+        matrix=as_json(job.matrix),
+        region=job.region,
+        pool=job.pool,
+        labels=as_json(job.labels),
+        priority=job.priority,
+        step_names=as_json([step.name for step in job.steps]),
+        state="pending",
+    )
+
+
+@HANDLERS.on(RunRerunRequested)
+def rerun_requested(fact: Fact, changes: Changes) -> None:
+    message: RunRerunRequested = fact.message
+    for stage in message.stages:
+        changes.set(stages, (fact.id, stage), skipped=False, skip_code="", skip_reason="", skipped_at=None)
+    for job_id in message.jobs:
+        changes.set(jobs, (fact.id, job_id), state="pending", **_FORGET)
+
+
+_FORGET: dict[str, Any] = {
+    "outcome": None,
+    "reason": "",
+    "detail": "",
+    "blocked_reason": "",
+    "agent_id": None,
+    "queued_at": None,
+    "started_at": None,
+    "finished_at": None,
+}
+
+
+@HANDLERS.on(StageSkipped)
+def stage_skipped(fact: Fact, changes: Changes) -> None:
+    message: StageSkipped = fact.message
+    changes.set(
+        stages,
+        (fact.id, message.stage),
+        skipped=True,
+        skip_code=message.code,
+        skip_reason=message.reason,
+        skipped_at=fact.at,
+    )
+
+
+@HANDLERS.on(JobQueued)
+def queued(fact: Fact, changes: Changes) -> None:
+    message: JobQueued = fact.message
+    renewed = {**_FORGET, "queued_at": fact.at}
+    changes.set(
+        jobs,
+        (fact.id, message.job_id),
+        state="queued",
+        attempt=message.attempt,
+        region=message.region,
+        pool=message.pool,
+        **renewed,
+    )
+    changes.put(
+        attempts,
+        run_id=fact.id,
+        job_id=message.job_id,
+        attempt=message.attempt,
+        stage=message.stage,
+        region=message.region,
+        pool=message.pool,
+        state="queued",
+        cause=message.cause,
+        queued_at=fact.at,
+    )
+    put_step = changes.of(steps).put
+    for index, step in enumerate(message.spec.steps):
+        put_step(
+            {
+                "run_id": fact.id,
+                "job_id": message.job_id,
+                "attempt": message.attempt,
+                "index": index,
+                "name": step.name,
+                "state": "pending",
+            }
+        )
+
+
+@HANDLERS.on(JobBlocked)
+def blocked(fact: Fact, changes: Changes) -> None:
+    message: JobBlocked = fact.message
+    changes.set(jobs, (fact.id, message.job_id), blocked_reason=message.reason)
+
+
+@HANDLERS.on(JobStarted)
+def started(fact: Fact, changes: Changes) -> None:
+    message: JobStarted = fact.message
+    running = {"state": "running", "agent_id": message.agent_id, "started_at": fact.at}
+    changes.set(jobs, (fact.id, message.job_id), blocked_reason="", **running)
+    changes.set(attempts, (fact.id, message.job_id, message.attempt), epoch=message.epoch, **running)
+
+
+@HANDLERS.on(StepStarted)
+def step_started(fact: Fact, changes: Changes) -> None:
+    message: StepStarted = fact.message
+    key = (fact.id, message.job_id, message.attempt, message.index)
+    changes.set(steps, key, state="running", started_at=message.at)
+
+
+@HANDLERS.on(StepFinished)
+def step_finished(fact: Fact, changes: Changes) -> None:
+    message: StepFinished = fact.message
+    changes.set(
+        steps,
+        (fact.id, message.job_id, message.attempt, message.index),
+        state=_step_state(message.outcome),
+        outcome=message.outcome,
+        exit_code=message.exit_code,
+        reason=message.reason,
+        finished_at=message.at,
+    )
+
+
+@HANDLERS.on(JobCancelRequested)
+def cancel_requested(fact: Fact, changes: Changes) -> None:
+    message: JobCancelRequested = fact.message
+    changes.set(attempts, (fact.id, message.job_id, message.attempt), cancel_reason=message.reason)
+
+
+@HANDLERS.on(JobFinished)
+def finished(fact: Fact, changes: Changes) -> None:
+    message: JobFinished = fact.message
+    said = {"outcome": message.outcome, "reason": message.reason, "detail": message.detail, "finished_at": fact.at}
+    # A job that will be tried again has not ended: the JobQueued that follows says how it goes on.
+    if not message.will_retry:
+        changes.set(jobs, (fact.id, message.job_id), state="finished", blocked_reason="", **said)
+    changes.set(
+        attempts,
+        (fact.id, message.job_id, message.attempt),
+        state="finished",
+        will_retry=message.will_retry,
+        outputs=as_json(message.outputs),
+        log_chunks=message.log.chunks,
+        log_lines=message.log.lines,
+        log_bytes=message.log.bytes,
+        log_dropped_bytes=message.log.dropped_bytes,
+        **said,
+    )
+    for result in message.steps:
+        _settle_step((fact.id, message.job_id, message.attempt, result.index), result, changes)
+
+
+def _settle_step(key: tuple[str, str, int, int], result: StepResult, changes: Changes) -> None:
+    """The final word on a step. Times that were not repeated stay as reported before."""
+    times = {"started_at": result.started_at, "finished_at": result.finished_at}
+    changes.set(
+        steps,
+        key,
+        state=_step_state(result.outcome),
+        outcome=result.outcome,
+        exit_code=result.exit_code,
+        reason=result.reason,
+        **{name: at for name, at in times.items() if at is not None},
+    )
+
+
+def _step_state(outcome: str) -> str:
+    return "skipped" if outcome == "skipped" else "finished"

@@ -1,0 +1,80 @@
+"""The log as it is: every event (audit), deliveries as received, records that were put aside."""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from core.delivery import decode_delivery
+from core.eventlog.envelope import EventEnvelope
+from core.ports import Record
+from projections.changes import Changes
+from projections.facts import Unreadable
+from projections.tables.logbook import audit, dead_letters, deliveries, delivery_apps
+from projections.views.handlers import as_json
+
+_NUL = "\x00"
+
+
+def record_event(record: Record, event: EventEnvelope, written: str, changes: Changes) -> None:
+    """`written` is the event's data, byte for byte: with it the chain can be checked from the view."""
+    changes.of(audit).appends.append(
+        (
+            record.topic,
+            record.partition,
+            record.offset,
+            event.event_id,
+            event.type,
+            event.schema_version,
+            event.stream,
+            event.stream_version,
+            event.recorded_at,
+            event.region,
+            event.actor,
+            event.correlation_id,
+            event.causation_id,
+            event.chain,
+            written,
+        )
+    )
+
+
+def record_delivery(record: Record, changes: Changes) -> None:
+    """Raises Unreadable."""
+    try:
+        delivery = decode_delivery(record.value or b"")
+    except msgspec.DecodeError as error:
+        raise Unreadable(f"not a delivery: {error}") from error
+    place = {"partition": record.partition, "log_offset": record.offset, "received_at": delivery.received_at}
+    changes.put(
+        deliveries,
+        **place,
+        delivery_id=_clean(delivery.delivery_id),
+        forge=delivery.forge,
+        event=_clean(delivery.event),
+        apps=as_json(delivery.apps),
+        headers=as_json({_clean(name): _clean(value) for name, value in delivery.headers.items()}),
+        body=delivery.body,
+        request_id=_clean(delivery.request_id),
+        correlation_id=delivery.correlation_id,
+        redelivery_of=delivery.redelivery_of,
+    )
+    for app in delivery.apps:
+        changes.put(delivery_apps, app=app, **place)
+
+
+def record_dead_letter(record: Record, changes: Changes) -> None:
+    headers = {_clean(name): _clean(value.decode(errors="replace")) for name, value in record.headers}
+    changes.put(
+        dead_letters,
+        partition=record.partition,
+        log_offset=record.offset,
+        recorded_at=datetime.fromtimestamp(record.timestamp_ms / 1000, UTC),
+        reason=headers.get("reason", ""),
+        headers=as_json(headers),
+        key=_clean((record.key or b"").decode(errors="replace")),
+        value=record.value or b"",
+    )
+
+
+def _clean(text: str) -> str:
+    return text.replace(_NUL, "\ufffd")
