@@ -6,7 +6,8 @@ ensure: the row is this, unless it is there
 delete: the row is gone
 append: a whole row, in the order of the table's columns, that can't be there yet
 
-Applied in order of deletes, ensures, puts, sets, a batch gives the same rows as its events one by one.
+Applied in order of deletes, ensures, puts, sets, a batch gives the same rows as its events one by one; so a
+view that ensures a row must not have set anything in it before.
 """
 
 from operator import itemgetter
@@ -37,7 +38,7 @@ class TableChanges:
         self.ensures.pop(key, None)
 
     def set(self, key: Key, row: Row) -> None:
-        known = self.puts.get(key) or self.ensures.get(key) or self.sets.get(key)
+        known = self.puts.get(key) or self.sets.get(key)
         if known is not None:
             known.update(row)
         elif key not in self.deletes:

@@ -102,7 +102,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """`reason` says in words why the job is in its state; `steps` are those of the newest attempt, or as planned.
 
-    `attempt` is the newest attempt's number, 0 before the first; `queue_position` counts from 1 in its pool.
+    `attempt` is the newest attempt's number, 0 before the first; `queue_position` counts from 1 in its pool;
+    at `deadline_at` the job ends, or is tried again, if nothing is heard of it.
     """
 
     id: str
@@ -123,6 +124,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime | None
     finished_at: datetime | None
     duration_seconds: float | None
+    deadline_at: datetime | None
     steps: tuple[Step, ...]
     attempts: tuple[Attempt, ...]
 
@@ -168,6 +170,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     layer: int
     needs: tuple[Need, ...]
     condition: str | None
+    environment: str | None
     max_parallel: int | None
     state: StageState
     outcome: str | None
@@ -207,6 +210,7 @@ class RunDetail(Run, frozen=True, kw_only=True):
     pipeline_path: str
     base_branch: str
     inputs: dict[str, str]
+    plan_by: datetime | None
     planned_at: datetime | None
     stages: tuple[Stage, ...]
     approvals: tuple[Approval, ...]

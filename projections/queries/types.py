@@ -29,6 +29,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     commit: str
     set_at: datetime
     last_due_at: datetime | None = None
+    next_at: datetime | None = None
 
 
 class App(msgspec.Struct, frozen=True, kw_only=True):

@@ -46,6 +46,7 @@ schedule_firings = Table(
     key("cron"),
     key("timezone"),
     time("last_due_at"),
+    maybe_time("next_at"),
 )
 
 principals = Table(

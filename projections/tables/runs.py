@@ -65,6 +65,7 @@ runs = Table(
     text("concurrency_group"),
     text("concurrency_policy"),
     time("created_at"),
+    maybe_time("plan_by"),
     maybe_time("planned_at"),
     maybe_time("started_at"),
     maybe_time("finished_at"),
@@ -99,10 +100,12 @@ stages = Table(
     maybe_text("condition"),
     maybe_number("max_parallel"),
     maybe_json("approval"),
-    flag("skipped"),
-    text("skip_code"),
-    text("skip_reason"),
-    maybe_time("skipped_at"),
+    maybe_text("environment"),
+    text("state"),
+    maybe_text("outcome"),
+    text("code"),
+    text("detail"),
+    maybe_time("finished_at"),
     **BUSY,
 )
 
@@ -130,6 +133,7 @@ jobs = Table(
     maybe_time("queued_at"),
     maybe_time("started_at"),
     maybe_time("finished_at"),
+    maybe_time("deadline_at"),
     Index("jobs_active", "run_id", postgresql_where=sql("state IN ('queued', 'running')")),
     **BUSY,
 )

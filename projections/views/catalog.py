@@ -1,5 +1,7 @@
 """Apps, their schedules, and what became of the deliveries they were asked about."""
 
+from itertools import zip_longest
+
 import msgspec
 
 from core.catalog.events import (
@@ -91,7 +93,8 @@ def _result(
 @HANDLERS.on(SchedulesSet)
 def schedules_set(fact: Fact, changes: Changes) -> None:
     message: SchedulesSet = fact.message
-    entries = as_json([msgspec.to_builtins(schedule) for schedule in message.schedules])
+    due = zip_longest(message.schedules, message.next_at)
+    entries = as_json([{**msgspec.to_builtins(schedule), "next_at": next_at} for schedule, next_at in due])
     changes.put(schedules, app=fact.id, entries=entries, commit=message.commit, set_at=fact.at)
 
 
@@ -100,5 +103,10 @@ def schedule_fired(fact: Fact, changes: Changes) -> None:
     message: ScheduleFired = fact.message
     schedule = message.schedule
     changes.put(
-        schedule_firings, app=fact.id, cron=schedule.cron, timezone=schedule.timezone, last_due_at=message.due_at
+        schedule_firings,
+        app=fact.id,
+        cron=schedule.cron,
+        timezone=schedule.timezone,
+        last_due_at=message.due_at,
+        next_at=message.next_at,
     )

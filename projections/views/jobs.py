@@ -8,9 +8,11 @@ from core.runs.events import (
     JobCancelRequested,
     JobFinished,
     JobQueued,
+    JobsSkipped,
     JobStarted,
     RunPlanned,
     RunRerunRequested,
+    StageFinished,
     StageSkipped,
     StepFinished,
     StepStarted,
@@ -47,7 +49,9 @@ def _put_stage(run_id: str, position: int, layer: int, stage: StagePlan, changes
         needs=as_json(stage.needs),
         condition=stage.if_,
         max_parallel=stage.max_parallel,
+        environment=stage.environment,
         approval=as_json(stage.approval) if stage.approval else None,
+        state="pending",
     )
 
 
@@ -73,7 +77,7 @@ def _put_job(run_id: str, position: int, stage: str, job: JobPlan, changes: Chan
 def rerun_requested(fact: Fact, changes: Changes) -> None:
     message: RunRerunRequested = fact.message
     for stage in message.stages:
-        changes.set(stages, (fact.id, stage), skipped=False, skip_code="", skip_reason="", skipped_at=None)
+        changes.set(stages, (fact.id, stage), state="pending", outcome=None, code="", detail="", finished_at=None)
     for job_id in message.jobs:
         changes.set(jobs, (fact.id, job_id), state="pending", **_FORGET)
 
@@ -87,6 +91,7 @@ _FORGET: dict[str, Any] = {
     "queued_at": None,
     "started_at": None,
     "finished_at": None,
+    "deadline_at": None,
 }
 
 
@@ -96,17 +101,39 @@ def stage_skipped(fact: Fact, changes: Changes) -> None:
     changes.set(
         stages,
         (fact.id, message.stage),
-        skipped=True,
-        skip_code=message.code,
-        skip_reason=message.reason,
-        skipped_at=fact.at,
+        state="skipped",
+        code=message.code,
+        detail=message.reason,
+        finished_at=fact.at,
     )
+
+
+@HANDLERS.on(StageFinished)
+def stage_finished(fact: Fact, changes: Changes) -> None:
+    message: StageFinished = fact.message
+    changes.set(
+        stages,
+        (fact.id, message.stage),
+        state="finished",
+        outcome=message.outcome,
+        code=message.code,
+        detail=message.detail,
+        finished_at=fact.at,
+    )
+
+
+@HANDLERS.on(JobsSkipped)
+def jobs_skipped(fact: Fact, changes: Changes) -> None:
+    message: JobsSkipped = fact.message
+    for job_id in message.jobs:
+        key = (fact.id, job_id)
+        changes.set(jobs, key, state="skipped", outcome="cancelled", reason=message.code, finished_at=fact.at)
 
 
 @HANDLERS.on(JobQueued)
 def queued(fact: Fact, changes: Changes) -> None:
     message: JobQueued = fact.message
-    renewed = {**_FORGET, "queued_at": fact.at}
+    renewed = {**_FORGET, "queued_at": fact.at, "deadline_at": message.expires_at}
     changes.set(
         jobs,
         (fact.id, message.job_id),
@@ -152,7 +179,7 @@ def blocked(fact: Fact, changes: Changes) -> None:
 def started(fact: Fact, changes: Changes) -> None:
     message: JobStarted = fact.message
     running = {"state": "running", "agent_id": message.agent_id, "started_at": fact.at}
-    changes.set(jobs, (fact.id, message.job_id), blocked_reason="", **running)
+    changes.set(jobs, (fact.id, message.job_id), blocked_reason="", deadline_at=message.deadline_at, **running)
     changes.set(attempts, (fact.id, message.job_id, message.attempt), epoch=message.epoch, **running)
 
 
@@ -181,6 +208,8 @@ def step_finished(fact: Fact, changes: Changes) -> None:
 def cancel_requested(fact: Fact, changes: Changes) -> None:
     message: JobCancelRequested = fact.message
     changes.set(attempts, (fact.id, message.job_id, message.attempt), cancel_reason=message.reason)
+    if message.deadline_at is not None:
+        changes.set(jobs, (fact.id, message.job_id), deadline_at=message.deadline_at)
 
 
 @HANDLERS.on(JobFinished)
@@ -189,7 +218,10 @@ def finished(fact: Fact, changes: Changes) -> None:
     said = {"outcome": message.outcome, "reason": message.reason, "detail": message.detail, "finished_at": fact.at}
     # A job that will be tried again has not ended: the JobQueued that follows says how it goes on.
     if not message.will_retry:
-        changes.set(jobs, (fact.id, message.job_id), state="finished", blocked_reason="", **said)
+        ended = {"state": "finished", "attempt": message.attempt, "blocked_reason": "", "deadline_at": None}
+        changes.set(jobs, (fact.id, message.job_id), **ended, **said)
+    if message.epoch == 0:
+        _ensure_attempt(fact, changes)
     changes.set(
         attempts,
         (fact.id, message.job_id, message.attempt),
@@ -204,6 +236,21 @@ def finished(fact: Fact, changes: Changes) -> None:
     )
     for result in message.steps:
         _settle_step((fact.id, message.job_id, message.attempt, result.index), result, changes)
+
+
+def _ensure_attempt(fact: Fact, changes: Changes) -> None:
+    """An attempt may end before it was ever queued: its expressions had no value."""
+    message: JobFinished = fact.message
+    changes.ensure(
+        attempts,
+        run_id=fact.id,
+        job_id=message.job_id,
+        attempt=message.attempt,
+        stage=message.stage,
+        region=message.region,
+        pool=message.pool,
+        queued_at=fact.at,
+    )
 
 
 def _settle_step(key: tuple[str, str, int, int], result: StepResult, changes: Changes) -> None:

@@ -40,8 +40,9 @@ def agent_connected(fact: Fact, changes: Changes) -> None:
         isolation=message.isolation,
         version=message.version,
         connected=True,
+        draining=message.draining,
         connected_at=fact.at,
-        last_seen_at=fact.at,
+        last_seen_at=message.at or fact.at,
     )
 
 
@@ -53,7 +54,7 @@ def agent_disconnected(fact: Fact, changes: Changes) -> None:
 @HANDLERS.on(HeartbeatsRecorded)
 def heartbeats_recorded(fact: Fact, changes: Changes) -> None:
     for agent_id in fact.message.agents:
-        changes.set(agents, (*_names(fact), agent_id), last_seen_at=fact.at)
+        changes.set(agents, (*_names(fact), agent_id), last_seen_at=fact.message.at or fact.at)
 
 
 @HANDLERS.on(AgentDraining)

@@ -11,6 +11,7 @@ from core.runs.events import (
     RunRerunRequested,
     RunStarted,
 )
+from core.trigger import ZERO_COMMIT
 from projections.changes import Changes
 from projections.facts import Fact
 from projections.tables.runs import runs
@@ -36,7 +37,7 @@ def requested(fact: Fact, changes: Changes) -> None:
         base_branch=trigger.base_branch,
         tag=trigger.tag,
         pull_request=trigger.pull_request,
-        commit=trigger.commit,
+        commit=trigger.commit if trigger.commit != ZERO_COMMIT else "",
         title=trigger.title,
         author=trigger.author,
         actor=trigger.author or fact.event.actor,
@@ -47,6 +48,7 @@ def requested(fact: Fact, changes: Changes) -> None:
         pipeline_path=message.pipeline_path,
         inputs=as_json(trigger.inputs),
         created_at=fact.at,
+        plan_by=message.plan_by,
     )
 
 

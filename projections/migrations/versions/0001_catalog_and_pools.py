@@ -33,6 +33,7 @@ STATEMENTS = (
         cron TEXT NOT NULL,
         timezone TEXT NOT NULL,
         last_due_at TIMESTAMP WITH TIME ZONE NOT NULL,
+        next_at TIMESTAMP WITH TIME ZONE,
         PRIMARY KEY (app, cron, timezone)
     )""",
     """CREATE TABLE principals (

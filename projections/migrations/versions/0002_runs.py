@@ -39,6 +39,7 @@ STATEMENTS = (
         concurrency_group TEXT DEFAULT '' NOT NULL,
         concurrency_policy TEXT DEFAULT '' NOT NULL,
         created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+        plan_by TIMESTAMP WITH TIME ZONE,
         planned_at TIMESTAMP WITH TIME ZONE,
         started_at TIMESTAMP WITH TIME ZONE,
         finished_at TIMESTAMP WITH TIME ZONE,
@@ -71,10 +72,12 @@ STATEMENTS = (
         condition TEXT,
         max_parallel INTEGER,
         approval JSONB,
-        skipped BOOLEAN DEFAULT 'false' NOT NULL,
-        skip_code TEXT DEFAULT '' NOT NULL,
-        skip_reason TEXT DEFAULT '' NOT NULL,
-        skipped_at TIMESTAMP WITH TIME ZONE,
+        environment TEXT,
+        state TEXT DEFAULT '' NOT NULL,
+        outcome TEXT,
+        code TEXT DEFAULT '' NOT NULL,
+        detail TEXT DEFAULT '' NOT NULL,
+        finished_at TIMESTAMP WITH TIME ZONE,
         PRIMARY KEY (run_id, name)
     )
      WITH (fillfactor = 70)""",
@@ -100,6 +103,7 @@ STATEMENTS = (
         queued_at TIMESTAMP WITH TIME ZONE,
         started_at TIMESTAMP WITH TIME ZONE,
         finished_at TIMESTAMP WITH TIME ZONE,
+        deadline_at TIMESTAMP WITH TIME ZONE,
         PRIMARY KEY (run_id, job_id)
     )
      WITH (fillfactor = 70)""",
