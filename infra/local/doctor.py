@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agents.isolation import detect_isolation
+
 from infra.embedded.errors import ServerError
 from infra.embedded.java import system_java
 from infra.embedded.ports import choose_port

@@ -1,0 +1,96 @@
+"""The processes of the platform: `python -m infra.roles gateway | processor N | worker | agent REGION | setup`.
+
+Each role imports only what it needs, so that an agent stays small. SIGTERM ends a role cleanly.
+"""
+
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+from infra.settings import Settings, SettingsError, load_settings
+
+
+def setup(settings: Settings) -> None:
+    """Topics and tables as this version needs them; safe to repeat and to run twice at once."""
+    from infra.kafka.topics import apply
+    from infra.wiring import migrate_database, topic_admin
+
+    done = apply(topic_admin(settings), settings.topology.topic_specs())
+    migrate_database(settings)
+    print(f"topics: {len(done.steps)} changes; database: up to date")
+
+
+def gateway(settings: Settings) -> None:
+    from infra.serve import serve_gateway
+
+    serve_gateway(settings)
+
+
+def processor(settings: Settings, instance: str = "1") -> None:
+    from infra.wiring import make_processor
+
+    _run_until_told({f"processor-{instance}": make_processor(settings, instance).run})
+
+
+def worker(settings: Settings) -> None:
+    from infra.wiring import worker_loops
+
+    _run_until_told(worker_loops(settings))
+
+
+def agent(settings: Settings, region: str) -> None:
+    from infra.agent_role import run_local_agent
+
+    run_local_agent(settings, region)
+
+
+def _run_until_told(loops: dict[str, Callable[[threading.Event], None]]) -> None:
+    """Each loop in a thread of its own, until SIGTERM or SIGINT. A loop that fails ends the process: it is restarted."""
+    stop = threading.Event()
+    failed: list[BaseException] = []
+
+    def guard(name: str, loop: Callable[[threading.Event], None]) -> None:
+        try:
+            loop(stop)
+        except BaseException as error:
+            logging.getLogger("sealane.roles").exception("%s failed", name)
+            failed.append(error)
+        finally:
+            stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    threads = [threading.Thread(target=guard, args=item, name=item[0]) for item in loops.items()]
+    for thread in threads:
+        thread.start()
+    stop.wait()
+    for thread in threads:
+        thread.join()
+    sys.exit(1 if failed else 0)
+
+
+ROLES: dict[str, Callable[..., None]] = {
+    "gateway": gateway,
+    "processor": processor,
+    "worker": worker,
+    "agent": agent,
+    "setup": setup,
+}
+
+
+def main(arguments: list[str]) -> None:
+    """Exits with 2 for a bad call or a bad setting."""
+    if not arguments or arguments[0] not in ROLES:
+        sys.exit(f"usage: python -m infra.roles {' | '.join(ROLES)} [ARGUMENT]")
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        print(f"error: {error} [{error.code}]", file=sys.stderr)
+        sys.exit(2)
+    ROLES[arguments[0]](settings, *arguments[1:])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
