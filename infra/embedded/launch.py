@@ -18,7 +18,10 @@ def main(arguments: list[str]) -> None:
         _become(*(int(part) for part in owner.split(":")))
     # After the change of user, which clears the setting.
     _die_with(int(parent), int(death_signal))
-    os.execvp(command[0], command)
+    try:
+        os.execvp(command[0], command)
+    except OSError as error:
+        sys.exit(f"cannot run {command[0]}: {error.strerror}")
 
 
 def _become(uid: int, gid: int) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from infra.embedded.errors import ServerError
 Progress = Callable[[str], None]
 
 _LAUNCH = Path(__file__).with_name("launch.py")
-_READY_POLL_SECONDS = 0.02
+_FIRST_READY_POLL_SECONDS = 0.02
+_LONGEST_READY_POLL_SECONDS = 0.25
+_LOG_BYTES = 10 * 1024 * 1024
 _TAIL_BYTES = 4096
 _TAIL_LINES = 15
 
@@ -50,7 +53,23 @@ class ProcessSpec:
 
 
 def spawn(spec: ProcessSpec) -> "subprocess.Popen[bytes]":
-    """Starts the process in a session of its own, so that a Ctrl-C in the terminal reaches only its supervisor."""
+    """Starts the process in a session of its own, so that a Ctrl-C in the terminal reaches only its supervisor.
+
+    Raises ServerError(start-failed) when not even that works.
+    """
+    try:
+        _rotate(spec.log_path)
+        return _popen(spec)
+    except OSError as error:
+        raise ServerError("start-failed", f"{spec.name} could not be started: {error}") from error
+
+
+def _rotate(log: Path) -> None:
+    if log.exists() and log.stat().st_size > _LOG_BYTES:
+        log.replace(log.with_name(f"{log.name}.1"))
+
+
+def _popen(spec: ProcessSpec) -> "subprocess.Popen[bytes]":
     with spec.log_path.open("ab") as log:
         return subprocess.Popen(
             launched(spec.argv, spec.owner, spec.death_signal),
@@ -75,12 +94,14 @@ def launched(
 def wait_ready(process: "subprocess.Popen[bytes]", spec: ProcessSpec) -> None:
     """Returns when `spec.ready()` says so. Raises ServerError with the end of the log when it can't come to that."""
     deadline = time.monotonic() + spec.ready_timeout_seconds
+    pause = _FIRST_READY_POLL_SECONDS
     while not spec.ready():
         if process.poll() is not None:
             raise start_failed(spec, f"ended with {describe_exit(process.returncode)} before it was ready")
         if time.monotonic() > deadline:
             raise start_failed(spec, f"was not ready after {spec.ready_timeout_seconds:.0f} s")
-        time.sleep(_READY_POLL_SECONDS)
+        time.sleep(pause)
+        pause = min(pause * 1.2, _LONGEST_READY_POLL_SECONDS)
 
 
 def stop(process: "subprocess.Popen[bytes]", spec: ProcessSpec) -> None:
@@ -96,7 +117,8 @@ def stop(process: "subprocess.Popen[bytes]", spec: ProcessSpec) -> None:
 def kill(process: "subprocess.Popen[bytes]") -> None:
     """Kills the process and what it started, at once."""
     if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
@@ -147,9 +169,12 @@ class Server:
         return resident_bytes(self.pid)
 
 
-def start_process(spec: ProcessSpec) -> "subprocess.Popen[bytes]":
+def start_process(
+    spec: ProcessSpec, on_spawned: "Callable[[subprocess.Popen[bytes]], None]" = lambda process: None
+) -> "subprocess.Popen[bytes]":
     """Starts the process and waits until it is ready; a failed start leaves nothing running."""
     process = spawn(spec)
+    on_spawned(process)
     try:
         wait_ready(process, spec)
     except BaseException:
