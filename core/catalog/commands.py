@@ -47,20 +47,22 @@ class SubmitTrigger(Message, frozen=True, kw_only=True):
 
 
 class IgnoreDelivery(Message, frozen=True, kw_only=True):
-    """A delivery that asks for no run: a ping, a branch deletion, an event of an unknown kind."""
+    """A delivery that asks for no run: a ping, a branch deletion (of `ref`), an event of an unknown kind."""
 
     TYPE = "app.ignore_delivery"
     delivery_id: str
     code: str
     detail: str
+    ref: str = ""
 
 
 class SetSchedules(Message, frozen=True, kw_only=True):
-    """The schedules of the pipeline file at the head of the default branch."""
+    """The schedules of the pipeline file at the head of the default branch, as run `number` read them."""
 
     TYPE = "app.set_schedules"
     schedules: tuple[Schedule, ...]
     commit: str
+    number: int = 0
 
 
 class CreatePrincipal(Message, frozen=True, kw_only=True):

@@ -53,20 +53,26 @@ class DeliveryIgnored(Message, frozen=True, kw_only=True):
     code: str
     detail: str
     run_id: str = ""
+    ref: str = ""
 
 
 class SchedulesSet(Message, frozen=True, kw_only=True):
+    """`next_at` says for each schedule when it is due first; None: never again."""
+
     TYPE = "app.schedules_set"
     schedules: tuple[Schedule, ...]
     commit: str
+    number: int = 0
+    next_at: tuple[datetime | None, ...] = ()
 
 
 class ScheduleFired(Message, frozen=True, kw_only=True):
-    """A schedule was due at `due_at`. TriggerAccepted follows."""
+    """A schedule was due at `due_at`. TriggerAccepted follows. `next_at` is when it is due again."""
 
     TYPE = "app.schedule_fired"
     schedule: Schedule
     due_at: datetime
+    next_at: datetime | None = None
 
 
 class PrincipalCreated(Message, frozen=True, kw_only=True):

@@ -25,6 +25,7 @@ class RunSuperseded(Message, frozen=True, kw_only=True):
     TYPE = "concurrency.run_superseded"
     run_id: str
     by: str
+    round: int = 0
 
 
 class RunLeft(Message, frozen=True, kw_only=True):

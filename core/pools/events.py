@@ -9,7 +9,10 @@ from core.pools.entries import QueueEntry
 
 
 class AgentConnected(Message, frozen=True, kw_only=True):
-    """The agent is here (again). `revoked` are attempts it held that it must abandon now."""
+    """The agent is here (again). `revoked` are attempts it held that it must abandon now.
+
+    `draining`: it goes on leaving, as it did before its connection broke.
+    """
 
     TYPE = "agent.connected"
     agent_id: str
@@ -19,6 +22,8 @@ class AgentConnected(Message, frozen=True, kw_only=True):
     isolation: str = ""
     version: str = ""
     revoked: tuple[str, ...] = ()
+    at: datetime | None = None
+    draining: bool = False
 
 
 class AgentDisconnected(Message, frozen=True, kw_only=True):
@@ -28,10 +33,11 @@ class AgentDisconnected(Message, frozen=True, kw_only=True):
 
 
 class HeartbeatsRecorded(Message, frozen=True, kw_only=True):
-    """These agents were alive at `recorded_at`. Written at most every 10 s per agent."""
+    """These agents were alive at `at`. Written at most every 10 s per agent."""
 
     TYPE = "agent.heartbeats_recorded"
     agents: tuple[str, ...]
+    at: datetime | None = None
 
 
 class AgentDraining(Message, frozen=True, kw_only=True):
@@ -86,13 +92,24 @@ class LeaseAccepted(Message, frozen=True, kw_only=True):
 
 
 class LeaseReturned(Message, frozen=True, kw_only=True):
-    """An offer came to nothing (not accepted in time, refused, agent gone): the attempt is queued again."""
+    """An offer came to nothing (not accepted in time, refused, agent gone): the attempt is queued again.
+
+    `retry_at`: the agent refused, and is not offered this attempt again before then.
+    """
 
     TYPE = "lease.returned"
     attempt_key: str
     epoch: int
     agent_id: str
     reason: str
+    retry_at: datetime | None = None
+
+
+class RefusalsForgotten(Message, frozen=True, kw_only=True):
+    """The attempt may be offered again to the agents that refused it."""
+
+    TYPE = "queue.refusals_forgotten"
+    attempt_key: str
 
 
 class LeaseCancelRequested(Message, frozen=True, kw_only=True):
@@ -135,6 +152,7 @@ EVENTS = Catalogue(
         LeaseGranted,
         LeaseAccepted,
         LeaseReturned,
+        RefusalsForgotten,
         LeaseCancelRequested,
         LeaseReleased,
         LeaseLost,

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Literal
 
+import msgspec
+
 from core.aggregate import Tick
 from core.eventlog.serialization import Catalogue, Message
 from core.pipeline.plan import Plan
@@ -100,7 +102,7 @@ class ReportStep(Message, frozen=True, kw_only=True):
 
 
 class FinishJob(Message, frozen=True, kw_only=True):
-    """The agent's final word on an attempt. `reason`: exit-code, timeout, cancelled, setup-failed, refused, or empty."""
+    """The agent's final word on an attempt. `reason`: exit-code, timeout, cancelled, setup-failed, refused or empty."""
 
     TYPE = "job.finish"
     job_id: str
@@ -111,7 +113,7 @@ class FinishJob(Message, frozen=True, kw_only=True):
     reason: str = ""
     detail: str = ""
     steps: tuple[StepResult, ...] = ()
-    outputs: dict[str, str] = {}
+    outputs: dict[str, str] = msgspec.field(default_factory=dict)
     log: LogSummary = LogSummary()
 
 
@@ -123,6 +125,16 @@ class LoseJob(Message, frozen=True, kw_only=True):
     attempt: int
     epoch: int
     reason: str
+
+
+class RefuseJob(Message, frozen=True, kw_only=True):
+    """The attempt can't be brought to any pool (`region-unknown`): it ends as an error."""
+
+    TYPE = "job.refuse"
+    job_id: str
+    attempt: int
+    code: str
+    detail: str
 
 
 class ApproveStage(Message, frozen=True, kw_only=True):
@@ -137,12 +149,17 @@ class ApproveStage(Message, frozen=True, kw_only=True):
 
 
 class CancelRun(Message, frozen=True, kw_only=True):
-    """Stop what runs, skip what waits. `reason`: user | superseded | ..."""
+    """Stop what runs, skip what waits. `reason`: user | superseded | ...
+
+    `round` > 0 means that round only. `force` also stops what `if: always()` or cancelled() keeps running.
+    """
 
     TYPE = "run.cancel"
     by: str
     reason: str = "user"
     detail: str = ""
+    round: int = 0
+    force: bool = False
 
 
 class RerunRun(Message, frozen=True, kw_only=True):
@@ -168,6 +185,7 @@ COMMANDS = Catalogue(
         ReportStep,
         FinishJob,
         LoseJob,
+        RefuseJob,
         ApproveStage,
         CancelRun,
         RerunRun,

@@ -3,9 +3,11 @@
 from datetime import datetime
 from typing import Literal
 
+import msgspec
+
 from core.aggregate import SHELL_EVENTS
 from core.eventlog.serialization import Catalogue, Message
-from core.pipeline.plan import Plan
+from core.pipeline.plan import Concurrency, Plan
 from core.pipeline.problems import Problem
 from core.runs.spec import JobSpec, LogSummary, Outcome, StepOutcome, StepResult
 from core.trigger import Trigger
@@ -14,6 +16,8 @@ RunOutcome = Literal["success", "failure", "cancelled", "error", "invalid", "ign
 
 
 class RunRequested(Message, frozen=True, kw_only=True):
+    """`plan_by`: without a plan (or a reason for none) until then, the run ends as `definition-timeout`."""
+
     TYPE = "run.requested"
     app: str
     number: int
@@ -21,10 +25,14 @@ class RunRequested(Message, frozen=True, kw_only=True):
     repository_url: str
     default_branch: str
     pipeline_path: str
+    plan_by: datetime | None = None
 
 
 class RunPlanned(Message, frozen=True, kw_only=True):
-    """The plan is fixed. `default_branch`: whether this is the newest word on the app's schedules."""
+    """The plan is fixed. `default_branch`: whether this is the newest word on the app's schedules.
+
+    `number` is the run's, so that an older run can't overrule a newer one.
+    """
 
     TYPE = "run.planned"
     app: str
@@ -34,6 +42,7 @@ class RunPlanned(Message, frozen=True, kw_only=True):
     author: str
     default_branch: bool
     round: int
+    number: int = 0
 
 
 class RunInvalidated(Message, frozen=True, kw_only=True):
@@ -52,10 +61,13 @@ class RunStarted(Message, frozen=True, kw_only=True):
 
 
 class RunCancelRequested(Message, frozen=True, kw_only=True):
+    """`force`: stages with `if: always()` or cancelled() are stopped too."""
+
     TYPE = "run.cancel_requested"
     by: str
     reason: str
     detail: str = ""
+    force: bool = False
 
 
 class RunRerunRequested(Message, frozen=True, kw_only=True):
@@ -68,10 +80,14 @@ class RunRerunRequested(Message, frozen=True, kw_only=True):
     stages: tuple[str, ...]
     jobs: tuple[str, ...]
     round: int
+    concurrency: Concurrency | None = None
 
 
 class RunFinished(Message, frozen=True, kw_only=True):
-    """The end of a round. `code` and `detail` say why where the outcome alone does not."""
+    """The end of a round. `code` and `detail` say why where the outcome alone does not.
+
+    `group` is the concurrency group the round was in, if any.
+    """
 
     TYPE = "run.finished"
     app: str
@@ -79,6 +95,7 @@ class RunFinished(Message, frozen=True, kw_only=True):
     round: int
     code: str = ""
     detail: str = ""
+    group: str = ""
 
 
 class ApprovalRequested(Message, frozen=True, kw_only=True):
@@ -110,7 +127,7 @@ class ApprovalDecided(Message, frozen=True, kw_only=True):
 
 
 class JobQueued(Message, frozen=True, kw_only=True):
-    """An attempt waits for an agent of `pool` in `region`. `spec` is all an agent needs."""
+    """An attempt waits for an agent of `pool` in `region`, until `expires_at` at the latest. `spec` is all it needs."""
 
     TYPE = "job.queued"
     job_id: str
@@ -122,6 +139,7 @@ class JobQueued(Message, frozen=True, kw_only=True):
     priority: int = 0
     spec: JobSpec
     cause: str = ""
+    expires_at: datetime | None = None
 
 
 class JobBlocked(Message, frozen=True, kw_only=True):
@@ -134,11 +152,14 @@ class JobBlocked(Message, frozen=True, kw_only=True):
 
 
 class JobStarted(Message, frozen=True, kw_only=True):
+    """`deadline_at`: without the agent's word until then, the attempt counts as timed out."""
+
     TYPE = "job.started"
     job_id: str
     attempt: int
     epoch: int
     agent_id: str
+    deadline_at: datetime | None = None
 
 
 class StepStarted(Message, frozen=True, kw_only=True):
@@ -165,7 +186,10 @@ class StepFinished(Message, frozen=True, kw_only=True):
 
 
 class JobCancelRequested(Message, frozen=True, kw_only=True):
-    """The attempt is queued or running somewhere and must stop. `grace_seconds` from SIGTERM to SIGKILL."""
+    """The attempt is queued or running somewhere and must stop. `grace_seconds` from SIGTERM to SIGKILL.
+
+    `deadline_at`: without the agent's word until then, the attempt ends as cancelled, unconfirmed.
+    """
 
     TYPE = "job.cancel_requested"
     job_id: str
@@ -174,10 +198,14 @@ class JobCancelRequested(Message, frozen=True, kw_only=True):
     pool: str
     reason: str
     grace_seconds: int = 10
+    deadline_at: datetime | None = None
 
 
 class JobFinished(Message, frozen=True, kw_only=True):
-    """An attempt ended. With `will_retry` a JobQueued of the next attempt follows, and the job goes on."""
+    """An attempt ended. With `will_retry` a JobQueued of the next attempt follows, and the job goes on.
+
+    `agent_id` is set where the agent itself said so. `epoch` 0: the attempt never reached an agent.
+    """
 
     TYPE = "job.finished"
     job_id: str
@@ -191,8 +219,28 @@ class JobFinished(Message, frozen=True, kw_only=True):
     detail: str = ""
     will_retry: bool = False
     steps: tuple[StepResult, ...] = ()
-    outputs: dict[str, str] = {}
+    outputs: dict[str, str] = msgspec.field(default_factory=dict)
     log: LogSummary = LogSummary()
+    agent_id: str = ""
+
+
+class JobsSkipped(Message, frozen=True, kw_only=True):
+    """Jobs of a started stage that were never queued and never will be: fail-fast, or the run was cancelled."""
+
+    TYPE = "job.skipped"
+    stage: str
+    jobs: tuple[str, ...]
+    code: str
+
+
+class StageFinished(Message, frozen=True, kw_only=True):
+    """The last job of the stage ended, or it ended without one. `code` and `detail` say why it did not succeed."""
+
+    TYPE = "stage.finished"
+    stage: str
+    outcome: Outcome
+    code: str = ""
+    detail: str = ""
 
 
 class StageSkipped(Message, frozen=True, kw_only=True):
@@ -223,6 +271,8 @@ EVENTS = Catalogue(
         StepFinished,
         JobCancelRequested,
         JobFinished,
+        JobsSkipped,
+        StageFinished,
         StageSkipped,
         *SHELL_EVENTS,
     )
