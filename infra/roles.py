@@ -47,7 +47,7 @@ def agent(settings: Settings, region: str) -> None:
 
 
 def _run_until_told(loops: dict[str, Callable[[threading.Event], None]]) -> None:
-    """Each loop in a thread of its own, until SIGTERM or SIGINT. A loop that fails ends the process: it is restarted."""
+    """Each loop in a thread of its own, until SIGTERM or SIGINT. One that fails ends the process."""
     stop = threading.Event()
     failed: list[BaseException] = []
 
