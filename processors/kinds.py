@@ -1,0 +1,73 @@
+"""The aggregates and policies of a processor, prepared for the hot loop: decoders by stored name, no lookups twice."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from core.aggregate import SHELL_EVENTS, Aggregate, Policy
+from core.eventlog.envelope import Stream
+from core.eventlog.routing import context_of
+from core.eventlog.serialization import Catalogue, Message
+
+SHELL_TYPES = frozenset(message.TYPE for message in SHELL_EVENTS)
+SHELL_CATALOGUE = Catalogue(SHELL_EVENTS)
+
+
+class Kind:
+    """One aggregate with what the shell derives from it."""
+
+    __slots__ = ("aggregate", "command_decoders", "context", "decode_state", "encode_state", "evolve", "name")
+
+    def __init__(self, aggregate: Aggregate) -> None:
+        self.aggregate = aggregate
+        self.name = aggregate.kind
+        self.context = context_of(Stream(aggregate.kind, "-"))
+        self.evolve = aggregate.evolve
+        self.command_decoders: dict[str, Callable[[msgspec.Raw], Message]] = {
+            message.TYPE: msgspec.json.Decoder(message).decode for message in aggregate.commands.types
+        }
+        self.encode_state: Callable[[Any], bytes] = msgspec.msgpack.Encoder().encode
+        self.decode_state: Callable[[msgspec.Raw], Any] = msgspec.msgpack.Decoder(aggregate.state_type).decode
+
+    def encode_event(self, message: Message) -> msgspec.Raw:
+        return (SHELL_CATALOGUE if message.TYPE in SHELL_TYPES else self.aggregate.events).encode(message)
+
+
+class Kinds:
+    """All kinds by name, and the policies by event type."""
+
+    def __init__(self, aggregates: Iterable[Aggregate], policies: Mapping[str, Sequence[Policy]]) -> None:
+        self._kinds = {aggregate.kind: Kind(aggregate) for aggregate in aggregates}
+        self.policies = {name: tuple(found) for name, found in policies.items()}
+        self._fingerprints: dict[tuple[str, str], str] = {}
+
+    @property
+    def contexts(self) -> tuple[str, ...]:
+        return tuple(sorted({kind.context for kind in self._kinds.values()}))
+
+    def get(self, name: str) -> Kind | None:
+        return self._kinds.get(name)
+
+    def __getitem__(self, name: str) -> Kind:
+        """Raises KeyError with the kinds there are."""
+        if name not in self._kinds:
+            raise KeyError(f"no aggregate of kind '{name}' here (known: {', '.join(sorted(self._kinds))})")
+        return self._kinds[name]
+
+    def fingerprint(self, context: str, code_version: str) -> str:
+        """Changes with the shape of a state or the code version: a snapshot with another one must not be used."""
+        known = self._fingerprints.get((context, code_version))
+        if known is None:
+            known = self._fingerprints[context, code_version] = self._make_fingerprint(context, code_version)
+        return known
+
+    def _make_fingerprint(self, context: str, code_version: str) -> str:
+        shapes = [
+            (kind.name, msgspec.json.schema(kind.aggregate.state_type))
+            for kind in sorted(self._kinds.values(), key=lambda kind: kind.name)
+            if kind.context == context
+        ]
+        text = msgspec.json.encode((code_version, shapes), order="deterministic")
+        return hashlib.sha256(text).hexdigest()[:12]

@@ -1,0 +1,23 @@
+"""The settings of a processor. The defaults suit production; tests and the simulation shrink them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ProcessorOptions:
+    """Counts per partition unless said otherwise; all durations in seconds.
+
+    `code_version` names what evolve means: snapshots made under another one are ignored, not trusted.
+    """
+
+    max_batch: int = 1000
+    checkpoint_events: int = 2000
+    checkpoint_seconds: float = 60.0
+    retention_seconds: float = 3600.0
+    remembered_commands: int = 512
+    catch_up_grace_seconds: float = 2.0
+    stuck_deadline_retry_seconds: float = 30.0
+    backoff_seconds: float = 0.2
+    backoff_max_seconds: float = 10.0
+    read_timeout_seconds: float = 30.0
+    code_version: str = "1"

@@ -1,0 +1,88 @@
+"""Which partitions this processor owns, what it holds for them in memory, and how far each of them is.
+
+A partition is waiting (to be restored), live, or halted (its log can't be understood; nothing is done with it
+until it is assigned again).
+"""
+
+import logging
+from collections.abc import Iterable, Mapping
+
+from core.ports import GroupConsumer, TopicPartition
+from processors.metrics import ProcessorMetrics
+from processors.partition_state import PartitionState
+from processors.restore import Halted, Restorer
+
+log = logging.getLogger("sealane.processors")
+
+
+class Ownership:
+    """Keyed by the commands partition. `contexts` maps a commands topic to its context."""
+
+    def __init__(self, contexts: Mapping[str, str], restorer: Restorer, metrics: ProcessorMetrics) -> None:
+        self._contexts = contexts
+        self._restorer = restorer
+        self._metrics = metrics
+        # The value says whether commands were skipped meanwhile, so that the consumer must go back.
+        self._waiting: dict[TopicPartition, bool] = {}
+        self.live: dict[TopicPartition, PartitionState] = {}
+
+    def assign(self, partitions: Iterable[TopicPartition]) -> None:
+        for where in partitions:
+            self._waiting[where] = False
+            log.info("assigned %s:%d", *where)
+
+    def release(self, partitions: Iterable[TopicPartition]) -> None:
+        for where in partitions:
+            self._waiting.pop(where, None)
+            self.live.pop(where, None)
+            self._metrics.halted.pop(_name(where), None)
+            log.info("released %s:%d", *where)
+
+    def release_all(self) -> None:
+        self.release([*self._waiting, *self.live])
+        self._metrics.halted.clear()
+
+    def give_up(self, partitions: Iterable[TopicPartition]) -> None:
+        """Forget the memory of these: it may be ahead of the log. They are restored before anything else happens."""
+        for where in partitions:
+            if self.live.pop(where, None) is not None:
+                self._waiting[where] = True
+
+    def skip(self, where: TopicPartition) -> None:
+        """A command came for a partition that isn't live: it must be read again once it is."""
+        if where in self._waiting:
+            self._waiting[where] = True
+
+    @property
+    def waiting(self) -> bool:
+        return bool(self._waiting)
+
+    def restore(self, consumer: GroupConsumer) -> frozenset[TopicPartition]:
+        """Restore what waits. Answers with those whose position was moved: commands polled before are void.
+
+        Committed offsets first: the answer comes only when no transaction of a former owner is undecided.
+        """
+        committed = consumer.committed(sorted(self._waiting))
+        moved = set()
+        for where in sorted(self._waiting):
+            try:
+                state = self._restorer.restore(self._contexts[where.topic], where.partition, committed[where])
+            except Halted as halt:
+                self._halt(where, str(halt))
+                continue
+            if self._waiting.pop(where):
+                consumer.seek(where, state.commands_next)
+                moved.add(where)
+            self.live[where] = state
+            log.info("restored %s:%d: %d streams, next event %d", *where, len(state.streams), state.events_next)
+        self._restorer.release()
+        return frozenset(moved)
+
+    def _halt(self, where: TopicPartition, reason: str) -> None:
+        del self._waiting[where]
+        self._metrics.halted[_name(where)] = reason
+        log.critical("halted %s:%d: %s", *where, reason, extra={"code": "partition-halted"})
+
+
+def _name(where: TopicPartition) -> str:
+    return f"{where.topic}:{where.partition}"
