@@ -163,7 +163,7 @@ class Up:
             ("approve, if it waits", f"sealane approve {APP}"),
             (
                 "change it and push",
-                f"cd {_short(sample.folder)} && git commit --allow-empty -m try && git push sealane main",
+                f"cd {folder} && git commit --allow-empty -m try && git push sealane main",
             ),
             ("build your own", f"git remote add sealane {self._settings.url}/git/myapp.git && git push sealane main"),
             ("the audit trail, live", "sealane events tail"),

@@ -1,0 +1,10 @@
+"""The real clock."""
+
+from datetime import UTC, datetime
+
+
+class SystemClock:
+    """See core.ports.Clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
