@@ -33,10 +33,11 @@ class Malformed(Exception):
 
 
 class Ignored(NamedTuple):
-    """Nothing to run. `code` is stable and kebab-case, `detail` is for people."""
+    """Nothing to run. `code` is stable and kebab-case, `detail` is for people; `ref` is the branch or tag, if any."""
 
     code: str
     detail: str
+    ref: str = ""
 
 
 Outcome = Trigger | Ignored
@@ -164,12 +165,12 @@ def _pushed(incoming: Incoming, index: int, change: Change) -> Outcome:
     _check_commit("before", change.before)
     _check_commit("after", change.after)
     if source is None:
-        return Ignored("unsupported-ref", f"'{change.ref}' is neither a branch nor a tag")
+        return Ignored("unsupported-ref", f"'{change.ref}' is neither a branch nor a tag", change.ref)
     if _is_zero(change.after):
         kind = "branch" if source == "push" else "tag"
-        return Ignored(f"{kind}-deleted", f"{kind} '{name}' was deleted; nothing is left to build")
+        return Ignored(f"{kind}-deleted", f"{kind} '{name}' was deleted; nothing is left to build", change.ref)
     if change.after == change.before:
-        return Ignored("nothing-changed", f"'{change.ref}' was at {change.after} before and after")
+        return Ignored("nothing-changed", f"'{change.ref}' was at {change.after} before and after", change.ref)
     commit = change.commit or change.after
     _check_commit("commit", commit)
     return Trigger(

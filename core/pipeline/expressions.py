@@ -1,19 +1,19 @@
-"""`${{ }}` and `if`: CEL, sandboxed and bounded. Everything here is total: it answers or raises ExpressionError."""
+"""`${{ }}` and `if`: the values of expressions. Everything here is total: it answers or raises ExpressionError."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
+from core.pipeline.engine import Expression, ExpressionError, compile_expression, execute
+from core.pipeline.lexer import OPENING, LexError, Piece, split
+from core.pipeline.nodes import code
 from core.pipeline.plan import Status
 
+__all__ = ["Context", "ExpressionError", "evaluate_condition", "evaluate_text", "statuses"]
 
-class ExpressionError(Exception):
-    """An expression has no value. `code` is stable and kebab-case; `message` says what and where."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code = code
-        self.message = message
+MAX_RESULT: Final = 64 * 1024
+STATUSES: Final[tuple[Status, ...]] = ("success", "failure", "cancelled")
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,99 @@ class Context:
 
 def evaluate_text(text: str, context: Context) -> str:
     """The text with each `${{ }}` replaced by its value. Raises ExpressionError."""
-    if "${{" in text:
-        raise ExpressionError("not-built", "expressions follow")
-    return text
+    if OPENING not in text:
+        return text
+    result = "".join(_value(piece, context) for piece in pieces(text))
+    if len(result) > MAX_RESULT:
+        raise ExpressionError("value-too-long", f"the value has {len(result):,} characters, at most {MAX_RESULT:,} fit")
+    return result
 
 
 def evaluate_condition(text: str | None, context: Context) -> bool:
-    """The answer of an `if`; absent means success(). Raises ExpressionError."""
-    if text:
-        raise ExpressionError("not-built", "expressions follow")
-    return context.status == "success"
+    """The answer of an `if`. Without a status function it also asks for success(). Raises ExpressionError."""
+    if text is None:
+        return context.status == "success"
+    expression = condition(text)
+    if not expression.asks_status and context.status != "success":
+        return False
+    answer = _run(expression, context)
+    if not isinstance(answer, bool):
+        message = f"{code(expression.text)} is {_type_of(answer)}, not true or false"
+        raise ExpressionError("not-a-condition", message, suggestion="compare it, for example with == or !=")
+    return answer
+
+
+def statuses(text: str | None, values: Mapping[str, Any]) -> tuple[Status, ...]:
+    """The statuses under which the condition holds: all there is to know once every other value is known."""
+    return tuple(status for status in STATUSES if evaluate_condition(text, Context(values, status)))
+
+
+@lru_cache(maxsize=2048)
+def condition(text: str) -> Expression:
+    """The compiled `if`, written with or without `${{ }}`. Raises ExpressionError."""
+    if OPENING not in text:
+        return compile_expression(text.strip())
+    parts = [piece for piece in pieces(text.strip()) if piece.is_expression or piece.text.strip()]
+    if len(parts) != 1 or not parts[0].is_expression:
+        message = "an 'if' is one expression; text around '${{ }}' would make it always true"
+        raise ExpressionError("bad-expression", message, suggestion="leave the braces out: if: branch == 'main'")
+    return compile_expression(parts[0].text)
+
+
+@lru_cache(maxsize=2048)
+def pieces(text: str) -> tuple[Piece, ...]:
+    """The parts of a text. Raises ExpressionError where a `${{` is never closed."""
+    try:
+        return split(text)
+    except LexError as error:
+        raise ExpressionError("bad-expression", error.message, error.offset) from None
+
+
+def _value(piece: Piece, context: Context) -> str:
+    if not piece.is_expression:
+        return piece.text
+    return as_text(_run(compile_expression(piece.text), context), piece.text)
+
+
+def _run(expression: Expression, context: Context) -> Any:
+    status = context.status
+    functions = {
+        "success": lambda: status == "success",
+        "failure": lambda: status == "failure",
+        "cancelled": lambda: status == "cancelled",
+        "always": lambda: True,
+    }
+    return execute(expression, context.values, functions)
+
+
+def as_text(value: Any, expression: str) -> str:
+    """How a value reads inside a text: true, 3, 1.5; null is empty; lists and maps have no text."""
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case float():
+            return str(int(value)) if value.is_integer() else repr(value)
+        case None:
+            return ""
+    raise ExpressionError("not-text", f"{code(expression)} is {_type_of(value)}, which has no text")
+
+
+def _type_of(value: Any) -> str:
+    match value:
+        case bool():
+            return "true or false"
+        case str():
+            return "text"
+        case int() | float():
+            return "a number"
+        case None:
+            return "nothing"
+        case dict():
+            return "a map"
+        case list():
+            return "a list"
+    return f"a {type(value).__name__}"

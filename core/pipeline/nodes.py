@@ -9,12 +9,16 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True, eq=False)
 class Scalar:
-    """A piece of text. `plain` is False when it was quoted or a block: then it is text and nothing else."""
+    """A piece of text. `plain` is False when it was quoted or a block: then it is text and nothing else.
+
+    `literal` marks a `|` block, whose lines are the file's lines from the next one on.
+    """
 
     text: str
     plain: bool
     line: int
     column: int
+    literal: bool = False
 
     @property
     def size(self) -> int:
@@ -67,6 +71,11 @@ def quoted(text: str, limit: int = 80) -> str:
     """The text in single quotes on one line, shortened: fit for a message."""
     shown = text if len(text) <= limit else text[: limit - 1] + "…"
     return "'" + "".join(c if c.isprintable() else repr(c)[1:-1] for c in shown) + "'"
+
+
+def code(text: str) -> str:
+    """The same between backticks, for expressions, which have quotes of their own."""
+    return f"`{quoted(text)[1:-1]}`"
 
 
 def child_path(path: str, key: str) -> str:

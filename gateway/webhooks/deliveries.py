@@ -7,6 +7,7 @@ import msgspec
 from core.delivery import Delivery, encode_delivery
 from core.eventlog.envelope import Position
 from core.eventlog.topics import WEBHOOKS_TOPIC
+from core.forges.builtin import BuiltinPush
 from core.ids import trace_id
 from core.ports import OutgoingRecord
 from gateway.webhooks.services import WebhookServices
@@ -45,3 +46,19 @@ async def redeliver(services: WebhookServices, original: Delivery, request_id: s
 def id_from_body(body: bytes) -> str:
     """The id of a delivery whose forge sends none: the same body is the same delivery."""
     return "sha256-" + hashlib.sha256(body).hexdigest()[:32]
+
+
+async def deliver_builtin(services: WebhookServices, push: BuiltinPush, delivery_id: str) -> Delivery:
+    """A push to the built-in server, written as its own webhook would be. Raises LogUnavailable."""
+    delivery = Delivery(
+        delivery_id=delivery_id,
+        forge="builtin",
+        event="push",
+        apps=(push.app,),
+        received_at=services.clock.now(),
+        body=msgspec.json.encode(push),
+        headers={"content-type": "application/json"},
+        correlation_id=trace_id(delivery_id),
+    )
+    await store(services, delivery, push.app)
+    return delivery

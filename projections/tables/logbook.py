@@ -3,7 +3,6 @@
 from typing import Any
 
 from sqlalchemy import Index, Table
-from sqlalchemy import text as sql
 
 from projections.tables.columns import (
     BUSY,
@@ -21,9 +20,8 @@ from projections.tables.columns import (
     time,
 )
 
-# Commands of API requests have a dot in their id: few, and looked up by its front (gateway/idempotency.py).
+# Commands of API requests are looked up by the front of their id too (gateway/idempotency.py).
 _BY_PREFIX: dict[str, Any] = {"postgresql_ops": {"causation_id": "text_pattern_ops"}}
-_REQUESTS: dict[str, Any] = {"postgresql_where": sql("causation_id LIKE '%.%'")}
 
 audit = Table(
     "audit",
@@ -44,10 +42,10 @@ audit = Table(
     text("chain"),
     text("data"),
     Index("audit_newest", "recorded_at", "topic", "partition", "log_offset"),
-    Index("audit_of_stream", "stream", "recorded_at", "log_offset"),
+    Index("audit_of_stream", "stream", "log_offset"),
     Index("audit_of_type", "type", "recorded_at", "log_offset"),
     Index("audit_of_correlation", "correlation_id", "recorded_at"),
-    Index("audit_of_request", "causation_id", **_BY_PREFIX, **_REQUESTS),
+    Index("audit_of_command", "causation_id", **_BY_PREFIX),
 )
 
 deliveries = Table(

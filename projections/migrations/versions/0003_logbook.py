@@ -25,9 +25,9 @@ STATEMENTS = (
         PRIMARY KEY (topic, partition, log_offset)
     )""",
     "CREATE INDEX audit_newest ON audit (recorded_at, topic, partition, log_offset)",
+    "CREATE INDEX audit_of_command ON audit (causation_id text_pattern_ops)",
     "CREATE INDEX audit_of_correlation ON audit (correlation_id, recorded_at)",
-    "CREATE INDEX audit_of_request ON audit (causation_id text_pattern_ops) WHERE causation_id LIKE '%.%'",
-    "CREATE INDEX audit_of_stream ON audit (stream, recorded_at, log_offset)",
+    "CREATE INDEX audit_of_stream ON audit (stream, log_offset)",
     "CREATE INDEX audit_of_type ON audit (type, recorded_at, log_offset)",
     """CREATE TABLE deliveries (
         partition BIGINT NOT NULL,

@@ -1,0 +1,144 @@
+"""The log of one attempt: output of its steps in, numbered chunks in its spool out, with a limit that is on record."""
+
+import asyncio
+from collections.abc import Callable
+
+from agents.log_chunker import LineSplitter, Piece
+from agents.log_spool import LogSpool, SpoolFull
+from core.protocol.logs import LogChunk, LogLine, StreamName, encode_chunk
+from core.protocol.messages import LogWritten, encode
+from core.runs.spec import LogSummary
+
+CHUNK_BYTES = 64 * 1024
+FLUSH_SECONDS = 0.05
+PARTIAL_FLUSHES = 20
+LINE_OVERHEAD_BYTES = 16
+
+
+class JobLog:
+    """`clock_us` tells microseconds since 1970; `written` is called after each append to the spool."""
+
+    def __init__(
+        self, spool: LogSpool, max_bytes: int, clock_us: Callable[[], int], written: Callable[[], None]
+    ) -> None:
+        self._spool = spool
+        self._max_bytes = max_bytes
+        self._clock_us = clock_us
+        self._written = written
+        self._splitters: dict[StreamName, LineSplitter] = {"stdout": LineSplitter(), "stderr": LineSplitter()}
+        self._lines: list[LogLine] = []
+        self._lines_bytes = 0
+        self._step = -1
+        self._chunks = self._first_line = self._kept_bytes = self._dropped_bytes = 0
+        self._idle_flushes = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self.spool_error = ""
+
+    def begin_step(self, index: int) -> None:
+        """What follows belongs to step `index`; -1 for set-up and clean-up."""
+        self.end_streams()
+        self.flush()
+        self._step = index
+
+    def system(self, text: str) -> None:
+        """A line of the agent's own."""
+        for line in text.split("\n"):
+            self._add("system", line.encode("utf-8", "replace"), False, self._clock_us())
+        self._schedule()
+
+    def write(self, stream: StreamName, data: bytes) -> None:
+        """Output of a step, as it arrived. Over the limit it is counted and dropped."""
+        room = self._max_bytes - self._kept_bytes
+        if self.spool_error or room <= 0:
+            self._dropped_bytes += len(data)
+            return
+        self._kept_bytes += min(room, len(data))
+        self._add_pieces(stream, self._splitters[stream].feed(data[:room]))
+        if len(data) > room:
+            self._cut(len(data) - room)
+        self._idle_flushes = 0
+        self._schedule()
+
+    def end_streams(self) -> None:
+        """A step's output ended: what has no newline yet is its last line."""
+        for stream, splitter in self._splitters.items():
+            self._add_pieces(stream, splitter.end())
+
+    def flush(self) -> None:
+        """Put what is collected into the spool."""
+        if self._lines:
+            self._append(self._chunk(), self._spool.append)
+
+    def close(self) -> LogSummary:
+        """The last chunk, and what the whole log amounts to."""
+        self.end_streams()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._append(self._chunk(last=True), self._spool.append_last)
+        return LogSummary(self._chunks, self._first_line, self._kept_bytes, self._dropped_bytes)
+
+    def _cut(self, dropped: int) -> None:
+        self._dropped_bytes += dropped
+        self.end_streams()
+        self.system(f"The log limit of {self._max_bytes} bytes is reached: further output of this job is not kept.")
+        self.flush()
+
+    def _add_pieces(self, stream: StreamName, pieces: list[Piece]) -> None:
+        at_us = self._clock_us()
+        for data, partial in pieces:
+            self._add(stream, data, partial, at_us)
+
+    def _add(self, stream: StreamName, data: bytes, partial: bool, at_us: int) -> None:
+        self._lines.append(LogLine(at_us, stream, data, partial))
+        self._lines_bytes += len(data) + LINE_OVERHEAD_BYTES
+        if self._lines_bytes >= CHUNK_BYTES:
+            self.flush()
+
+    def _chunk(self, last: bool = False) -> LogChunk:
+        return LogChunk(
+            attempt_key=self._spool.attempt_key,
+            epoch=self._spool.epoch,
+            seq=self._chunks,
+            first_line=self._first_line,
+            step=self._step,
+            lines=tuple(self._lines),
+            dropped_bytes=self._dropped_bytes if last else 0,
+            last=last,
+        )
+
+    def _append(self, chunk: LogChunk, append: Callable[[Callable[[int], bytes]], int]) -> None:
+        self._lines = []
+        self._lines_bytes = 0
+        try:
+            append(lambda number: _frame(number, chunk))
+        except SpoolFull as error:
+            self._dropped_bytes += sum(len(line.data) for line in chunk.lines)
+            self.spool_error = self.spool_error or str(error)
+            return
+        self._chunks += 1
+        self._first_line += len(chunk.lines)
+        self._written()
+
+    def _schedule(self) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._on_timer)
+
+    def _on_timer(self) -> None:
+        """Send what there is; a line that got no newline for a second is shown as far as it goes."""
+        self._timer = None
+        self._idle_flushes += 1
+        held = [stream for stream, splitter in self._splitters.items() if splitter.holds]
+        if held and self._idle_flushes >= PARTIAL_FLUSHES:
+            self._idle_flushes = 0
+            for stream in held:
+                self._add_pieces(stream, self._splitters[stream].flush())
+        elif held:
+            self._schedule()
+        self.flush()
+
+
+def _frame(number: int, chunk: LogChunk) -> bytes:
+    return encode(
+        LogWritten(number=number, attempt_key=chunk.attempt_key, epoch=chunk.epoch, chunk=encode_chunk(chunk))
+    )

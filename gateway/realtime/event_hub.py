@@ -1,0 +1,117 @@
+"""The gateway's one subscription to the live events, handed on to whoever waits for a stream or for all of it.
+
+Watchers of a stream get only its latest position (they read the views); listeners get every event through a
+bounded queue and are told when they were too slow, so that nobody's pace costs memory.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from core.eventlog.envelope import EventEnvelope, Position
+from core.eventlog.topics import EVENTS_TOPICS
+from core.ports import EventTail
+
+LISTENER_EVENTS = 1000
+_RETRY_SECONDS = 1.0
+_log = logging.getLogger(__name__)
+
+
+class StreamWatch:
+    """The newest event of one stream, as a position to catch up with."""
+
+    def __init__(self) -> None:
+        self._changed = asyncio.Event()
+        self.position: Position | None = None
+
+    def notify(self, position: Position) -> None:
+        self.position = position
+        self._changed.set()
+
+    async def wait(self, timeout_seconds: float) -> bool:
+        """Whether something happened since the last call, waiting for it if need be."""
+        try:
+            await asyncio.wait_for(self._changed.wait(), timeout_seconds)
+        except TimeoutError:
+            return False
+        self._changed.clear()
+        return True
+
+
+class Listener:
+    """All events, in order, as long as the reader keeps up; `overrun` is set when some were dropped."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[tuple[Position, EventEnvelope]] = asyncio.Queue(LISTENER_EVENTS)
+        self.overrun = False
+
+    def offer(self, position: Position, event: EventEnvelope) -> None:
+        try:
+            self._queue.put_nowait((position, event))
+        except asyncio.QueueFull:
+            self.overrun = True
+
+    async def next(self, timeout_seconds: float) -> tuple[Position, EventEnvelope] | None:
+        """The next event, or None when none came in time."""
+        try:
+            return await asyncio.wait_for(self._queue.get(), timeout_seconds)
+        except TimeoutError:
+            return None
+
+
+class EventHub:
+    """Run `run()` as a task. `observers` see every event first (the authenticator's revocations, for one)."""
+
+    def __init__(self, tail: EventTail, observers: tuple[Callable[[EventEnvelope], None], ...]) -> None:
+        self._tail = tail
+        self._observers = observers
+        self._watches: dict[str, set[StreamWatch]] = {}
+        self._listeners: set[Listener] = set()
+        self.lag_seconds = 0.0
+
+    async def run(self) -> None:
+        """For ever: an interrupted tail is taken up again."""
+        while True:
+            try:
+                async for position, event in self._events():
+                    self._dispatch(position, event)
+            except Exception:
+                _log.exception("the live events were interrupted; trying again")
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    @contextmanager
+    def watch(self, stream: str) -> Iterator[StreamWatch]:
+        """Follow one stream (`run/us-east-...`) for the time of the block."""
+        watch = StreamWatch()
+        watches = self._watches.setdefault(stream, set())
+        watches.add(watch)
+        try:
+            yield watch
+        finally:
+            watches.discard(watch)
+            if not watches:
+                self._watches.pop(stream, None)
+
+    @contextmanager
+    def listen(self) -> Iterator[Listener]:
+        """Hear every event for the time of the block."""
+        listener = Listener()
+        self._listeners.add(listener)
+        try:
+            yield listener
+        finally:
+            self._listeners.discard(listener)
+
+    def _events(self) -> AsyncIterator[tuple[Position, EventEnvelope]]:
+        return self._tail.subscribe(frozenset(EVENTS_TOPICS))
+
+    def _dispatch(self, position: Position, event: EventEnvelope) -> None:
+        self.lag_seconds = max(0.0, (datetime.now(UTC) - event.recorded_at).total_seconds())
+        for observe in self._observers:
+            observe(event)
+        for watch in self._watches.get(event.stream, ()):
+            watch.notify(position)
+        for listener in self._listeners:
+            listener.offer(position, event)

@@ -1,0 +1,41 @@
+"""The whole document of a run, again whenever it changed, until the run is finished."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from gateway.errors import ApiError
+from gateway.realtime.event_hub import StreamWatch
+from gateway.state import GatewayState
+from projections.queries.run_detail import run_detail
+from projections.queries.run_types import RunDetail
+
+MIN_SECONDS_BETWEEN = 0.1
+# The views are read this often even when no event was seen: a lost notice may delay, but never hide.
+RECHECK_SECONDS = 10.0
+
+
+async def run_documents(gateway: GatewayState, run_id: str) -> AsyncIterator[RunDetail]:
+    """The current document first, then each newer one (at most ten a second), the finished one last."""
+    version = -1
+    with gateway.hub.watch(f"run/{run_id}") as watch:
+        while True:
+            document = await run_detail(gateway.services.db, run_id)
+            if document is None:
+                return
+            pause = asyncio.get_running_loop().time() + MIN_SECONDS_BETWEEN
+            if document.version > version:
+                version = document.version
+                yield document
+            if document.state == "finished":
+                return
+            await _next_change(gateway, watch, pause)
+
+
+async def _next_change(gateway: GatewayState, watch: StreamWatch, not_before: float) -> None:
+    changed = await watch.wait(RECHECK_SECONDS)
+    await asyncio.sleep(max(0.0, not_before - asyncio.get_running_loop().time()))
+    if changed and watch.position is not None:
+        try:
+            await gateway.gate.wait_for(watch.position, RECHECK_SECONDS)
+        except ApiError:
+            return  # The views lag; what they have is read again, and the next change is waited for.

@@ -1,0 +1,26 @@
+"""What one running gateway shares between its requests. Built by create_app from the injected services."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from gateway.auth import Authenticator
+from gateway.consistency import ProjectionGate
+from gateway.idempotency import DecisionMemory
+from gateway.metrics import GatewayMetrics
+from gateway.realtime.event_hub import EventHub
+from gateway.realtime.log_tail import LogTail
+from gateway.services import GatewayServices
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewayState:
+    """`closing` is set when the process is asked to stop: streams end themselves then."""
+
+    services: GatewayServices
+    metrics: GatewayMetrics
+    authenticator: Authenticator
+    gate: ProjectionGate
+    hub: EventHub
+    log_tail: LogTail
+    decisions: DecisionMemory
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
