@@ -1,0 +1,19 @@
+"""What follows from what the catalog decided: an accepted trigger asks for its run."""
+
+from core.aggregate import Send
+from core.catalog.events import TriggerAccepted
+from core.eventlog.envelope import EventEnvelope, Stream
+from core.eventlog.topics import Topology
+from core.runs.commands import RequestRun
+
+
+def request_run(topology: Topology, envelope: EventEnvelope, event: TriggerAccepted) -> tuple[Send, ...]:
+    command = RequestRun(
+        app=event.app,
+        number=event.number,
+        trigger=event.trigger,
+        repository_url=event.repository_url,
+        default_branch=event.default_branch,
+        pipeline_path=event.pipeline_path,
+    )
+    return (Send(event.region, Stream("run", event.run_id), command),)
