@@ -6,8 +6,8 @@ network works while the next command is decided.
 
 from collections.abc import Iterable
 from datetime import datetime
-from functools import lru_cache
 
+from core.eventlog.decisions import decision_headers
 from core.eventlog.envelope import CommandEnvelope, EventEnvelope
 from core.eventlog.routing import make_command, to_record
 from core.eventlog.serialization import Message
@@ -29,20 +29,11 @@ from processors.partition_state import LiveStream, PartitionState
 from processors.restore import HISTORY_HEADER
 from processors.sealing import seal_encoded
 
-DECISION_HEADER = "decision"
 MAX_RECORD_BYTES = 900_000
-
-_Headers = tuple[tuple[str, bytes], ...]
 
 
 class RecordTooLarge(Exception):
     """What no retry could ever write: it doesn't fit into a Kafka record."""
-
-
-@lru_cache(maxsize=4096)
-def decision_headers(index: int, total: int) -> _Headers:
-    """`decision: <n>/<of>` on each event of a decision with several; one alone carries none."""
-    return () if total == 1 else ((DECISION_HEADER, b"%d/%d" % (index + 1, total)),)
 
 
 class Emitter:

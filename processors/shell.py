@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from typing import Protocol
 
 from core.aggregate import Aggregate, Policy
 from core.eventlog.topics import Topology, commands_topic
@@ -30,6 +31,12 @@ from processors.partition_state import PartitionState
 from processors.restore import Restorer
 
 log = logging.getLogger("sealane.processors")
+
+
+class StopSignal(Protocol):
+    """A threading.Event, for one."""
+
+    def is_set(self) -> bool: ...
 
 
 class Processor:
@@ -72,10 +79,13 @@ class Processor:
         """The live partitions, for inspection."""
         return self._ownership.live
 
-    def run(self, stop: Callable[[], bool], turn_seconds: float = 1.0) -> None:
-        """Work until `stop()` says so; it is asked at least every `turn_seconds`. Call close() afterwards."""
-        while not stop():
-            self.run_once(turn_seconds)
+    def run(self, stop: StopSignal, turn_seconds: float = 1.0) -> None:
+        """Work until `stop` is set (it is asked at least every `turn_seconds`), then close()."""
+        try:
+            while not stop.is_set():
+                self.run_once(turn_seconds)
+        finally:
+            self.close()
 
     def run_once(self, timeout_seconds: float) -> int:
         """One batch: the number of commands it committed. Waits at most `timeout_seconds` for the first of them."""

@@ -20,20 +20,19 @@ _Outcome = tuple["asyncio.Future[Position]", Position | None, str]
 
 
 class KafkaAsyncProducer:
-    """See core.ports.AsyncProducer. Made and used on one event loop."""
+    """See core.ports.AsyncProducer. Used on one event loop, the one of the first send()."""
 
     def __init__(
         self, connection: Connection, client_id: str = "sealane-gateway", timeout_seconds: float = 10.0
     ) -> None:
-        self._loop = asyncio.get_running_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._client = Client(producer_config(connection, client_id, timeout_seconds, linger_ms=0.5))
         self._outcomes: deque[_Outcome] = deque()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name=f"{client_id}-acks", daemon=True)
-        self._thread.start()
 
     async def send(self, record: OutgoingRecord) -> Position:
-        future: asyncio.Future[Position] = self._loop.create_future()
+        future: asyncio.Future[Position] = self._start().create_future()
 
         def delivered(error: KafkaError | None, message: Any) -> None:
             self._settle(future, error, message)
@@ -51,7 +50,14 @@ class KafkaAsyncProducer:
         """Wait for what is under way, then stop."""
         await asyncio.to_thread(self._client.flush, 10.0)
         self._stopping.set()
-        await asyncio.to_thread(self._thread.join)
+        if self._loop is not None:
+            await asyncio.to_thread(self._thread.join)
+
+    def _start(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._thread.start()
+        return self._loop
 
     def _serve(self) -> None:
         while not self._stopping.is_set():
@@ -62,7 +68,7 @@ class KafkaAsyncProducer:
         where = None if error else Position(message.topic(), message.partition(), message.offset())
         idle = not self._outcomes
         self._outcomes.append((future, where, "" if error is None else error.str()))
-        if idle:
+        if idle and self._loop is not None:
             self._loop.call_soon_threadsafe(self._deliver)
 
     def _deliver(self) -> None:

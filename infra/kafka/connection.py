@@ -14,17 +14,14 @@ log: Final = logging.getLogger("sealane.kafka")
 # What confluent-kafka raises: flush() a SystemError, a closed client a RuntimeError.
 CLIENT_ERRORS: Final = (KafkaException, SystemError, RuntimeError)
 
-_FENCED_CODES: Final = frozenset(
+_FENCED_CLIENT: Final = frozenset({KafkaError._FENCED, KafkaError._FATAL, KafkaError.PRODUCER_FENCED})
+_FENCED_MEMBER: Final = frozenset(
     {
-        KafkaError._FENCED,
-        KafkaError.PRODUCER_FENCED,
-        KafkaError.INVALID_PRODUCER_EPOCH,
-        KafkaError.TRANSACTION_COORDINATOR_FENCED,
         KafkaError.FENCED_INSTANCE_ID,
         KafkaError.UNRELEASED_INSTANCE_ID,
         KafkaError.FENCED_MEMBER_EPOCH,
         KafkaError.UNKNOWN_MEMBER_ID,
-        KafkaError._FATAL,
+        KafkaError.ILLEGAL_GENERATION,
     }
 )
 
@@ -59,15 +56,18 @@ def kafka_error(error: BaseException) -> KafkaError | None:
     return None
 
 
-def is_fencing(error: KafkaError) -> bool:
-    """Whether the client is of no use any more: someone newer took its place, or librdkafka gave up on it."""
-    return error.fatal() or error.code() in _FENCED_CODES
+def is_fencing(error: KafkaError, member: bool = False) -> bool:
+    """Whether the client is of no use any more: someone newer took its place, or librdkafka gave up on it.
+
+    With `member`, also whether a group member lost its place. A producer that is told so has only to abort.
+    """
+    return error.fatal() or error.code() in _FENCED_CLIENT or (member and error.code() in _FENCED_MEMBER)
 
 
-def translate(error: BaseException, doing: str) -> NoReturn:
+def translate(error: BaseException, doing: str, member: bool = False) -> NoReturn:
     """Raise Fenced or LogUnavailable for one of CLIENT_ERRORS."""
     inner = kafka_error(error)
     if inner is not None:
-        kind = Fenced if is_fencing(inner) else LogUnavailable
+        kind = Fenced if is_fencing(inner, member) else LogUnavailable
         raise kind(f"{doing}: {inner.str()} ({inner.name()})") from error
     raise LogUnavailable(f"{doing}: {error}") from error

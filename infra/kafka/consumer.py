@@ -11,7 +11,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 
 from core.ports import PartitionsCallback, Record, TopicPartition
 from infra.kafka.connection import CLIENT_ERRORS, Connection, translate
-from infra.kafka.records import kafka_partitions, port_partitions, raise_or_log, take, to_record
+from infra.kafka.records import DeferredErrors, kafka_partitions, port_partitions, take, to_record
 
 _TIMEOUT_SECONDS = 30.0
 
@@ -43,6 +43,7 @@ class KafkaGroupConsumer:
         )
         if instance_id:
             config["group.instance.id"] = instance_id
+        self._errors = DeferredErrors()
         self._consumer = Consumer(config)
 
     def subscribe(
@@ -67,13 +68,14 @@ class KafkaGroupConsumer:
         self._consumer.subscribe(list(topics), on_assign=assigned, on_revoke=revoked, on_lost=lost)
 
     def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:
+        self._errors.raise_if_any()
         records: list[Record] = []
         for message in take(self._consumer, max_records, timeout_seconds):
             error = message.error()
             if error is None:
                 records.append(to_record(message))
             else:
-                raise_or_log(error, message)
+                self._errors.note(error, message)
         return records
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
@@ -87,10 +89,10 @@ class KafkaGroupConsumer:
         try:
             answers = self._consumer.commit(offsets=wanted, asynchronous=False)
         except CLIENT_ERRORS as error:
-            translate(error, "committing offsets")
+            translate(error, "committing offsets", member=True)
         for answer in answers:
             if answer.error is not None:
-                translate(KafkaException(answer.error), f"committing {answer.topic}:{answer.partition}")
+                translate(KafkaException(answer.error), f"committing {answer.topic}:{answer.partition}", member=True)
 
     def committed(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int | None]:
         try:

@@ -3,25 +3,41 @@
 Transaction markers take offsets but are never delivered, so "the next offset" can't be told from the last
 record alone: librdkafka's end-of-partition event says it, and it comes with the fetch after the last record.
 A reader that restores therefore asks with a short `fetch_wait_ms`, a tail that idles with a long one.
+
+A commit is acknowledged before its markers are in every partition. Who restores state must not miss the last
+transaction of the former owner: a `settled` reader's bounds() waits until nothing before the end is undecided.
 """
 
+import time
 from collections.abc import Mapping
 
-from confluent_kafka import Consumer, KafkaError
+from confluent_kafka import Consumer, IsolationLevel, KafkaError
 from confluent_kafka import TopicPartition as KafkaPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # as in admin.py
 
-from core.ports import Record, TopicPartition
+from core.ports import LogUnavailable, Record, TopicPartition
 from infra.kafka.connection import CLIENT_ERRORS, Connection, translate
-from infra.kafka.records import raise_or_log, take, to_record
+from infra.kafka.records import DeferredErrors, take, to_record
 
-_TIMEOUT_SECONDS = 30.0
+_UNDECIDED_SECONDS = 0.01
 
 
 class KafkaLogReader:
     """See core.ports.LogReader."""
 
-    def __init__(self, connection: Connection, client_id: str = "sealane-reader", fetch_wait_ms: int = 5) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        client_id: str = "sealane-reader",
+        *,
+        fetch_wait_ms: int = 5,
+        settled: bool = False,
+        timeout_seconds: float = 30.0,
+    ) -> None:
+        self._timeout = timeout_seconds
+        self._admin = AdminClient(connection.config(f"{client_id}-ends")) if settled else None
         self._positions: dict[TopicPartition, int] = {}
+        self._errors = DeferredErrors()
         self._consumer = Consumer(
             connection.config(
                 client_id,
@@ -44,6 +60,7 @@ class KafkaLogReader:
             translate(error, "assigning partitions")
 
     def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:
+        self._errors.raise_if_any()
         records: list[Record] = []
         for message in take(self._consumer, max_records, timeout_seconds):
             error = message.error()
@@ -52,17 +69,41 @@ class KafkaLogReader:
             elif error.code() == KafkaError._PARTITION_EOF:
                 self._advance(str(message.topic()), int(message.partition() or 0), int(message.offset() or 0))
             else:
-                raise_or_log(error, message)
+                self._errors.note(error, message)
         for topic, partition, offset, *_ in records:
             self._advance(topic, partition, offset + 1)
         return records
 
     def bounds(self, partition: TopicPartition) -> tuple[int, int]:
+        bounds = self._stable_bounds(partition)
+        if self._admin is None:
+            return bounds
+        end, deadline = self._end(self._admin, partition), time.monotonic() + self._timeout
+        while bounds[1] < end:
+            if time.monotonic() > deadline:
+                raise LogUnavailable(
+                    f"{partition.topic}:{partition.partition}: a transaction from offset {bounds[1]} on is undecided "
+                    f"after {self._timeout:g} s; the end is {end}"
+                )
+            time.sleep(_UNDECIDED_SECONDS)
+            bounds = self._stable_bounds(partition)
+        return bounds
+
+    def _stable_bounds(self, partition: TopicPartition) -> tuple[int, int]:
         try:
-            low, high = self._consumer.get_watermark_offsets(KafkaPartition(*partition), timeout=_TIMEOUT_SECONDS)
+            return self._consumer.get_watermark_offsets(KafkaPartition(*partition), timeout=self._timeout)
         except CLIENT_ERRORS as error:
             translate(error, f"asking for the bounds of {partition.topic}:{partition.partition}")
-        return low, high
+
+    def _end(self, admin: AdminClient, partition: TopicPartition) -> int:
+        """The offset after the last record, undecided ones included."""
+        asked = {KafkaPartition(*partition): OffsetSpec.latest()}  # type: ignore[no-untyped-call]
+        try:
+            for future in admin.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED).values():
+                return int(future.result(self._timeout).offset)
+        except CLIENT_ERRORS as error:
+            translate(error, f"asking for the end of {partition.topic}:{partition.partition}")
+        raise LogUnavailable(f"no answer about the end of {partition.topic}:{partition.partition}")
 
     def positions(self) -> dict[TopicPartition, int]:
         return dict(self._positions)

@@ -22,11 +22,30 @@ def take(consumer: Consumer, max_records: int, timeout_seconds: float) -> list[M
         first = consumer.poll(timeout_seconds)
         if first is None:
             return []
-        rest = consumer.consume(max_records - 1, 0) if max_records > 1 else []
     except CLIENT_ERRORS as error:
-        translate(error, "reading from Kafka")
-    rest.insert(0, first)
-    return rest
+        translate(error, "reading from Kafka", member=True)
+    messages = [first]
+    try:
+        if max_records > 1:
+            messages += consumer.consume(max_records - 1, 0)
+    except CLIENT_ERRORS as error:
+        log.info("reading on: %s", error)  # The next poll says it again; `first` must not be lost.
+    return messages
+
+
+class DeferredErrors:
+    """An error that comes among records is raised by the next poll, so that no record read before it is lost."""
+
+    def __init__(self) -> None:
+        self._error: Fenced | LogUnavailable | None = None
+
+    def raise_if_any(self) -> None:
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    def note(self, error: KafkaError, message: Any) -> None:
+        self._error = self._error or classify(error, message)
 
 
 def to_record(message: Any) -> Record:
@@ -42,18 +61,19 @@ def to_record(message: Any) -> Record:
     )
 
 
-def raise_or_log(error: KafkaError, message: Any) -> None:
-    """An error event of a consumer: what can't heal by itself is raised, the rest is librdkafka's to retry."""
+def classify(error: KafkaError, message: Any) -> Fenced | LogUnavailable | None:
+    """An error event of a consumer: what can't heal by itself is an exception, the rest is librdkafka's to retry."""
     where = f"{message.topic()}:{message.partition()}"
     if error.code() in _MISSING:
-        raise LogUnavailable(f"{where} does not exist; create it with `sealane topics apply` ({error.name()})")
+        return LogUnavailable(f"{where} does not exist; create it with `sealane topics apply` ({error.name()})")
     if error.code() in _GONE:
-        raise LogUnavailable(f"{where} has no record at the wanted offset any more: {error.str()}")
+        return LogUnavailable(f"{where} has no record at the wanted offset any more: {error.str()}")
     if error.code() in _REFUSED:
-        raise LogUnavailable(f"{where}: {error.str()} ({error.name()})")
-    if is_fencing(error):
-        raise Fenced(f"{where}: {error.str()} ({error.name()})")
+        return LogUnavailable(f"{where}: {error.str()} ({error.name()})")
+    if is_fencing(error, member=True):
+        return Fenced(f"{where}: {error.str()} ({error.name()})")
     log.info("kafka client event at %s: %s (%s)", where, error.str(), error.name())
+    return None
 
 
 def kafka_partitions(partitions: Iterable[TopicPartition]) -> list[KafkaPartition]:
