@@ -172,7 +172,7 @@ class _Session:
         except (LogUnavailable, Fenced) as error:
             _log.warning("%s waits for the log: %s", name, error)
             return _backoff(number)
-        except Exception as error:
+        except Exception:
             metrics.failed(name)
             _log.exception("%s failed at %s:%d:%d", name, record.topic, record.partition, record.offset)
             if number < ATTEMPTS:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from agents.isolation import detect_isolation
+from agents.executors.detect import detect_isolation
 
 from infra.embedded.errors import ServerError
 from infra.embedded.java import system_java

@@ -1,0 +1,82 @@
+"""Runs an agent in the foreground: the composition of its parts, signals, and the exit code."""
+
+import asyncio
+import logging
+import random
+import signal
+import sys
+from datetime import UTC, datetime
+
+from agents.backoff import Backoff
+from agents.config import AgentConfig, ConfigError, check_config, connect_url
+from agents.connection import HubConnection, Outbox, RefusedForGood
+from agents.data_dir import DataDir
+from agents.environment import machine_environment
+from agents.executors.detect import make_executor
+from agents.job_runner import JobTools
+from agents.leftovers import remove_leftovers
+from agents.spool_store import SpoolStore
+from agents.worker import Worker
+
+SOFTWARE = "sealane-agent/0.1.0"
+log = logging.getLogger("sealane.agent")
+
+
+def run_agent(config: AgentConfig) -> int:
+    """0: it was told to leave and did; 4: the hub refused it; 6: it can't be started as configured."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    data = DataDir(config.data_dir)
+    try:
+        check_config(config)
+        data.open()
+    except ConfigError as error:
+        print(f"error: {error} [{error.code}]", file=sys.stderr)
+        return 6
+    try:
+        return asyncio.run(_run(config, data))
+    except RefusedForGood as error:
+        print(f"error: {error} [agent-refused]", file=sys.stderr)
+        return 4
+    finally:
+        data.close()
+
+
+async def _run(config: AgentConfig, data: DataDir) -> int:
+    agent_id = data.agent_id(config.name)
+    remove_leftovers(data.jobs)
+    executor = make_executor(config, agent_id, (str(data.root),))
+    store = SpoolStore(data.spool, config.spool_bytes // config.slots)
+    tools = JobTools(executor, store, data.jobs, machine_environment(), lambda: datetime.now(UTC))
+    outbox = Outbox()
+    worker = Worker(config, agent_id, store, tools, outbox.put)
+    url = connect_url(config.gateway_url)
+    hub = HubConnection(url, config.token, SOFTWARE, worker, store, outbox, Backoff(random.random))
+    log.info("agent %s of %s/%s, isolation: %s", agent_id, config.region, config.pool, executor.isolation.detail)
+    connection = asyncio.create_task(hub.run())
+    leaving = asyncio.create_task(_leave_when_told(worker, config.drain_timeout_seconds))
+    try:
+        done, _ = await asyncio.wait((connection, leaving), return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        return 0
+    finally:
+        connection.cancel()
+        leaving.cancel()
+        await worker.close()
+        executor.close()
+
+
+async def _leave_when_told(worker: Worker, drain_timeout_seconds: float) -> None:
+    """The first SIGTERM drains, the second cancels what runs; after the drain timeout, too."""
+    signals: asyncio.Queue[None] = asyncio.Queue()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, None)
+    await signals.get()
+    log.info("draining")
+    worker.drain()
+    ended = asyncio.create_task(worker.ended())
+    again = asyncio.create_task(signals.get())
+    await asyncio.wait((ended, again), timeout=drain_timeout_seconds, return_when=asyncio.FIRST_COMPLETED)
+    if not ended.done():
+        worker.cancel_all()
+        await asyncio.wait((ended,), timeout=15)
