@@ -35,6 +35,22 @@ def connect(draft: Draft, command: c.ConnectAgent) -> None:
     draft.agents_changed = True
     if known is not None:
         give_up(draft, command.agent_id, "agent-restarted", keep=held)
+        _repeat_cancels(draft, held)
+
+
+def _repeat_cancels(draft: Draft, held: set[str]) -> None:
+    """The agent may have been away when it was told to stop."""
+    for attempt_key in sorted(held):
+        lease = draft.state.leases[attempt_key]
+        if lease.cancel_grace_seconds is not None:
+            draft.tell(
+                e.LeaseCancelRequested(
+                    attempt_key=attempt_key,
+                    epoch=lease.epoch,
+                    agent_id=lease.agent_id,
+                    grace_seconds=lease.cancel_grace_seconds,
+                )
+            )
 
 
 def _holds(state: PoolState, agent_id: str, held: HeldLease) -> bool:

@@ -95,6 +95,11 @@ def _returned(state: PoolState, event: e.LeaseReturned) -> None:
     _enqueue(state, Waiting(lease.entry, refused_by))
 
 
+def _cancel_requested(state: PoolState, event: e.LeaseCancelRequested) -> None:
+    if event.attempt_key in state.leases:
+        state.leases[event.attempt_key].cancel_grace_seconds = event.grace_seconds
+
+
 def _ended(state: PoolState, event: e.LeaseReleased | e.LeaseLost) -> None:
     _end_lease(state, event.attempt_key)
 
@@ -175,7 +180,7 @@ _EVOLVE: dict[type[Any], Callable[[PoolState, Any], None]] = {
     e.LeaseGranted: _granted,
     e.LeaseAccepted: _accepted,
     e.LeaseReturned: _returned,
-    e.LeaseCancelRequested: _nothing,
+    e.LeaseCancelRequested: _cancel_requested,
     e.LeaseReleased: _ended,
     e.LeaseLost: _ended,
     e.RefusalsForgotten: _forgotten,

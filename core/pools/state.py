@@ -46,13 +46,14 @@ class Waiting(msgspec.Struct, omit_defaults=True):
 
 
 class Lease(msgspec.Struct, omit_defaults=True):
-    """An attempt with an agent: offered until it is `accepted`."""
+    """An attempt with an agent: offered until it is `accepted`; with `cancel_grace_seconds` set it must stop."""
 
     entry: QueueEntry
     epoch: int
     agent_id: str
     accepted: bool = False
     refused_by: tuple[str, ...] = ()
+    cancel_grace_seconds: int | None = None
 
     def draft(self) -> "Lease":
         return copy(self)

@@ -1,0 +1,259 @@
+"""The gateway's side of its agents: offers out, acceptances and reports in, heartbeats collected per pool.
+
+Whatever an agent says is acknowledged to it only after Kafka has it. A JobFinished is written after everything
+the attempt said before, so a finished job never has a hole in its log.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from core.eventlog.envelope import EventEnvelope, Stream
+from core.eventlog.topics import Topology, events_topic
+from core.ids import split_attempt_key
+from core.pools import commands as c
+from core.pools import events as e
+from core.ports import AsyncProducer, Clock, CommandBus, Decision, DecisionTimeout, EventTail, LogUnavailable
+from core.protocol import messages as m
+from gateway.realtime.agent_commands import AgentCommands
+from gateway.realtime.agent_session import AgentSession
+
+log = logging.getLogger("sealane.agent-hub")
+HEARTBEAT_SECONDS = 5.0
+# The pool loses an agent 30 s after its last recorded beat, and a beat is recorded up to 12 s late.
+FENCE_SECONDS = 18.0
+RESTART_SECONDS = 1.0
+
+
+class AgentHub:
+    """Run `run()` as a task. `correlation_of` answers a run's correlation id, or ""."""
+
+    def __init__(
+        self,
+        bus: CommandBus,
+        producer: AsyncProducer,
+        tail: EventTail,
+        topology: Topology,
+        clock: Clock,
+        new_session: Callable[[], str],
+        correlation_of: Callable[[str], Awaitable[str]],
+    ) -> None:
+        self._bus = bus
+        self._producer = producer
+        self._tail = tail
+        self._topology = topology
+        self._commands = AgentCommands(topology, clock)
+        self._new_session = new_session
+        self._correlation_of = correlation_of
+        self._sessions: dict[tuple[Stream, str], AgentSession] = {}
+        self._alive: dict[Stream, set[str]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._beats = 0
+
+    @property
+    def connected(self) -> int:
+        return len(self._sessions)
+
+    async def run(self) -> None:
+        """For ever. When events were missed, all agents connect anew, which tells them everything."""
+        beats = asyncio.create_task(self._report_heartbeats())
+        try:
+            while True:
+                try:
+                    async for _, event in self._tail.subscribe(frozenset((events_topic("pools"),))):
+                        self._see(event)
+                except Exception:
+                    log.exception("the agent hub missed events: agents connect anew")
+                    self.close_all()
+                    await asyncio.sleep(RESTART_SECONDS)
+        finally:
+            beats.cancel()
+
+    def close_all(self) -> None:
+        for session in self._sessions.values():
+            session.close(m.CLOSE_UNAVAILABLE, "the gateway starts over")
+
+    async def open(self, hello: m.Hello, actor: str) -> tuple[AgentSession, m.Welcome]:
+        """Register the agent, replacing an older connection of it. Raises LogUnavailable or DecisionTimeout."""
+        session = AgentSession(hello, self._new_session(), actor)
+        key = (session.pool, session.agent_id)
+        if key in self._sessions:
+            self._sessions[key].close(m.CLOSE_REPLACED, f"agent '{session.agent_id}' has connected again")
+        self._sessions[key] = session
+        try:
+            decision = await self._connect(hello, session)
+        except BaseException:
+            self._forget(session)
+            raise
+        revoked = _revoked(decision)
+        for held in hello.held:
+            if held.attempt_key not in revoked:
+                run = split_attempt_key(held.attempt_key)[0]
+                session.leases[held.attempt_key] = (held.epoch, await self._correlation_of(run))
+        self._alive.setdefault(session.pool, set()).add(session.agent_id)
+        welcome = m.Welcome(
+            session=session.session,
+            revoked=revoked,
+            heartbeat_seconds=HEARTBEAT_SECONDS,
+            lost_after_seconds=FENCE_SECONDS,
+        )
+        return session, welcome
+
+    async def _connect(self, hello: m.Hello, session: AgentSession) -> Decision:
+        command = c.ConnectAgent(
+            agent_id=hello.agent_id,
+            session=session.session,
+            slots=hello.slots,
+            labels=hello.labels,
+            isolation=hello.isolation,
+            version=hello.software,
+            held=hello.held,
+        )
+        return await self._bus.execute(self._commands.to_pool(session, command, reply=True))
+
+    async def closed(self, session: AgentSession) -> None:
+        """The connection is gone."""
+        self._forget(session)
+        command = c.DisconnectAgent(agent_id=session.agent_id, session=session.session)
+        try:
+            await self._bus.send(self._commands.to_pool(session, command))
+        except LogUnavailable as error:
+            log.warning("the end of %s's connection is not recorded: %s", session.agent_id, error)
+
+    def _forget(self, session: AgentSession) -> None:
+        key = (session.pool, session.agent_id)
+        if self._sessions.get(key) is session:
+            del self._sessions[key]
+
+    async def take(self, session: AgentSession, message: m.AgentMessage) -> None:
+        """One message of an agent. Returns before the log has it, but in order."""
+        self._alive.setdefault(session.pool, set()).add(session.agent_id)
+        match message:
+            case m.Heartbeat():
+                session.say(m.HeartbeatSeen())
+            case m.AcceptLease():
+                self._spawn(self._accept(session, message))
+            case m.RefuseLease():
+                refuse = c.RefuseLease(
+                    attempt_key=message.attempt_key,
+                    epoch=message.epoch,
+                    agent_id=session.agent_id,
+                    reason=f"{message.reason}: {message.detail}" if message.detail else message.reason,
+                )
+                self._spawn(self._send(self._commands.to_pool(session, refuse, message.attempt_key, message.epoch)))
+            case m.Draining():
+                drain = c.DrainAgent(agent_id=session.agent_id)
+                self._spawn(self._send(self._commands.to_pool(session, drain)))
+            case m.StepStarted() | m.StepFinished() | m.LogWritten() | m.JobFinished():
+                await self._reported(session, message)
+            case m.Hello():
+                session.close(m.CLOSE_MALFORMED, "a second hello")
+
+    async def _reported(self, session: AgentSession, message: m.ReliableMessage) -> None:
+        held = session.leases.get(message.attempt_key)
+        if held is None or held[0] != message.epoch:
+            detail = f"agent {session.agent_id} does not hold lease {message.epoch} of {message.attempt_key}"
+            session.say(m.Refused(code="stale-lease", detail=detail, attempt_key=message.attempt_key))
+            if not isinstance(message, m.LogWritten):
+                self._spawn(self._send(self._commands.report(session, message)))
+            return
+        if isinstance(message, m.LogWritten):
+            written: Awaitable[object] = self._producer.send(self._commands.log_record(message))
+        elif isinstance(message, m.JobFinished):
+            written = self._finish(session, message, session.pending(message.attempt_key))
+        else:
+            written = self._bus.send(self._commands.report(session, message))
+        session.track(message.attempt_key, message.number, written)
+
+    async def _finish(
+        self, session: AgentSession, message: m.JobFinished, earlier: "list[asyncio.Future[object]]"
+    ) -> None:
+        await asyncio.gather(*earlier)
+        await self._bus.send(self._commands.report(session, message))
+        session.leases.pop(message.attempt_key, None)
+
+    async def _accept(self, session: AgentSession, message: m.AcceptLease) -> None:
+        accept = c.AcceptLease(attempt_key=message.attempt_key, epoch=message.epoch, agent_id=session.agent_id)
+        command = self._commands.to_pool(session, accept, message.attempt_key, message.epoch, reply=True)
+        try:
+            decision = await self._bus.execute(command)
+        except (DecisionTimeout, LogUnavailable) as error:
+            log.warning("acceptance of %s is not decided: %s", message.attempt_key, error)
+            return
+        if decision.accepted:
+            session.say(m.Start(attempt_key=message.attempt_key, epoch=message.epoch))
+        else:
+            session.leases.pop(message.attempt_key, None)
+            session.say(m.Refused(code=decision.code, detail=decision.detail, attempt_key=message.attempt_key))
+
+    def _see(self, event: EventEnvelope) -> None:
+        handler = _HANDLERS.get(event.type)
+        if handler is None:
+            return
+        message: Any = e.EVENTS.decode(event.type, event.schema_version, event.data)
+        session = self._sessions.get((Stream.parse(event.stream), message.agent_id))
+        if session is not None:
+            handler(session, message)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _send(self, command: Any) -> None:
+        try:
+            await self._bus.send(command)
+        except LogUnavailable as error:
+            log.warning("%s of an agent is not recorded: %s", command.type, error)
+
+    async def _report_heartbeats(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            alive, self._alive = self._alive, {}
+            self._beats += 1
+            for pool, agents in alive.items():
+                session = next((each for key, each in self._sessions.items() if key[0] == pool), None)
+                if session is not None:
+                    command = c.RecordHeartbeats(agents=tuple(sorted(agents)))
+                    await self._send(self._commands.to_pool(session, command, self._beats))
+
+
+def _revoked(decision: Decision) -> tuple[str, ...]:
+    for event in decision.events:
+        if event.type == e.AgentConnected.TYPE:
+            return msgspec.json.decode(event.data, type=e.AgentConnected).revoked
+    return ()
+
+
+def _granted(session: AgentSession, event: e.LeaseGranted) -> None:
+    session.leases[event.attempt_key] = (event.epoch, event.entry.correlation_id)
+    session.say(m.Offer(epoch=event.epoch, spec=event.entry.spec))
+
+
+def _cancel(session: AgentSession, event: e.LeaseCancelRequested) -> None:
+    session.say(m.Cancel(attempt_key=event.attempt_key, epoch=event.epoch, grace_seconds=event.grace_seconds))
+
+
+def _withdraw(session: AgentSession, event: Any) -> None:
+    """The lease is over. If its agent has not finished the attempt itself, it must let go."""
+    held = session.leases.get(event.attempt_key)
+    if held is not None and held[0] == event.epoch:
+        del session.leases[event.attempt_key]
+        session.say(m.Abandon(attempt_key=event.attempt_key, reason=getattr(event, "reason", "released")))
+
+
+def _drain(session: AgentSession, event: e.AgentDraining) -> None:
+    session.say(m.Drain())
+
+
+_HANDLERS: dict[str, Callable[[AgentSession, Any], None]] = {
+    e.LeaseGranted.TYPE: _granted,
+    e.LeaseCancelRequested.TYPE: _cancel,
+    e.LeaseLost.TYPE: _withdraw,
+    e.LeaseReturned.TYPE: _withdraw,
+    e.LeaseReleased.TYPE: _withdraw,
+    e.AgentDraining.TYPE: _drain,
+}

@@ -1,0 +1,68 @@
+"""One connected agent: what it may report on, what is on its way to Kafka, and what is to be said to it."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable
+
+from core.eventlog.envelope import Stream
+from core.protocol import messages as m
+
+SEND_QUEUE = 1000
+
+
+class AgentSession:
+    """`leases` maps attempt keys to (epoch, correlation id); `close_code` is set when the hub wants it gone."""
+
+    def __init__(self, hello: m.Hello, session: str, actor: str) -> None:
+        self.agent_id = hello.agent_id
+        self.pool = Stream("pool", f"{hello.region}/{hello.pool}")
+        self.region = hello.region
+        self.session = session
+        self.actor = actor
+        self.leases: dict[str, tuple[int, str]] = {}
+        self.close_code = 0
+        self.close_reason = ""
+        self._out: asyncio.Queue[m.HubMessage] = asyncio.Queue(SEND_QUEUE)
+        self._closing = asyncio.Event()
+        self._reports: dict[str, deque[tuple[int, asyncio.Future[object]]]] = {}
+
+    def say(self, message: m.HubMessage) -> None:
+        """Queued for sending; an agent that takes nothing any more is disconnected."""
+        try:
+            self._out.put_nowait(message)
+        except asyncio.QueueFull:
+            self.close(m.CLOSE_UNAVAILABLE, "the agent does not read")
+
+    async def next_message(self) -> m.HubMessage:
+        return await self._out.get()
+
+    def close(self, code: int, reason: str) -> None:
+        if not self.close_code:
+            self.close_code, self.close_reason = code, reason
+        self._closing.set()
+
+    async def closing(self) -> None:
+        await self._closing.wait()
+
+    def track(self, attempt_key: str, number: int, written: Awaitable[object]) -> None:
+        """Acknowledge `number` when it and all before it are written; disconnect when one can't be."""
+        future = asyncio.ensure_future(written)
+        self._reports.setdefault(attempt_key, deque()).append((number, future))
+        future.add_done_callback(lambda done: self._written(attempt_key, done))
+
+    def pending(self, attempt_key: str) -> "list[asyncio.Future[object]]":
+        """What the attempt reported and Kafka has not acknowledged yet."""
+        return [future for _, future in self._reports.get(attempt_key, ())]
+
+    def _written(self, attempt_key: str, done: "asyncio.Future[object]") -> None:
+        if done.cancelled() or done.exception() is not None:
+            self.close(m.CLOSE_UNAVAILABLE, "the log is unavailable")
+            return
+        waiting = self._reports[attempt_key]
+        acked = 0
+        while waiting and waiting[0][1].done() and waiting[0][1].exception() is None:
+            acked = waiting.popleft()[0]
+        if acked:
+            self.say(m.Ack(attempt_key=attempt_key, number=acked))
+        if not waiting:
+            self._reports.pop(attempt_key, None)
