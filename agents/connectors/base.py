@@ -177,7 +177,8 @@ class _Session:
             _log.exception("%s failed at %s:%d:%d", name, record.topic, record.partition, record.offset)
             if number < ATTEMPTS:
                 return _backoff(number)
-            return self.attempt(record, work._replace(run=lambda _: work.give_up(error)), number)
+            last_words = partial(work.give_up, error)
+            return self.attempt(record, work._replace(run=lambda _: last_words()), number)
         self._offsets.done(record)
         metrics.done(name, time.monotonic() - started)
         return None
