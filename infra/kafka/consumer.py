@@ -13,8 +13,6 @@ from core.ports import PartitionsCallback, Record, TopicPartition
 from infra.kafka.connection import CLIENT_ERRORS, Connection, translate
 from infra.kafka.records import DeferredErrors, kafka_partitions, port_partitions, take, to_record
 
-_TIMEOUT_SECONDS = 30.0
-
 
 class KafkaGroupConsumer:
     """See core.ports.GroupConsumer. `instance_id` makes the member static: it keeps its partitions over a restart."""
@@ -28,7 +26,9 @@ class KafkaGroupConsumer:
         client_id: str | None = None,
         fetch_wait_ms: int = 1000,
         max_poll_interval_seconds: int = 300,
+        timeout_seconds: float = 30.0,
     ) -> None:
+        self._timeout = timeout_seconds
         config = connection.config(
             client_id or group,
             group_id=group,
@@ -53,16 +53,20 @@ class KafkaGroupConsumer:
         on_revoked: PartitionsCallback,
         on_lost: PartitionsCallback,
     ) -> None:
+        # The broker also confirms without a change; nobody has to hear of that.
         def assigned(consumer: Consumer, partitions: list[KafkaPartition]) -> None:
             consumer.incremental_assign(partitions)
-            on_assigned(port_partitions(partitions))
+            if partitions:
+                on_assigned(port_partitions(partitions))
 
         def revoked(consumer: Consumer, partitions: list[KafkaPartition]) -> None:
-            on_revoked(port_partitions(partitions))
+            if partitions:
+                on_revoked(port_partitions(partitions))
             consumer.incremental_unassign(partitions)
 
         def lost(consumer: Consumer, partitions: list[KafkaPartition]) -> None:
-            on_lost(port_partitions(partitions))
+            if partitions:
+                on_lost(port_partitions(partitions))
             consumer.incremental_unassign(partitions)
 
         self._consumer.subscribe(list(topics), on_assign=assigned, on_revoke=revoked, on_lost=lost)
@@ -96,7 +100,7 @@ class KafkaGroupConsumer:
 
     def committed(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int | None]:
         try:
-            answers = self._consumer.committed(kafka_partitions(partitions), timeout=_TIMEOUT_SECONDS)
+            answers = self._consumer.committed(kafka_partitions(partitions), timeout=self._timeout)
         except CLIENT_ERRORS as error:
             translate(error, "fetching committed offsets")
         found: dict[TopicPartition, int | None] = {}

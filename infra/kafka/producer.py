@@ -8,7 +8,7 @@ from confluent_kafka import Producer as Client
 
 from core.eventlog.envelope import Position
 from core.ports import LogUnavailable, OutgoingRecord
-from infra.kafka.connection import CLIENT_ERRORS, Connection, translate
+from infra.kafka.connection import CLIENT_ERRORS, MAX_RECORD_BYTES, Connection, translate
 
 
 def producer_config(connection: Connection, client_id: str, timeout_seconds: float, linger_ms: float) -> dict[str, Any]:
@@ -22,6 +22,7 @@ def producer_config(connection: Connection, client_id: str, timeout_seconds: flo
         retry_backoff_ms=20,
         retry_backoff_max_ms=200,
         compression_type="lz4",
+        message_max_bytes=MAX_RECORD_BYTES,
     )
 
 

@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError, Producer
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from core.ports import Fenced, LogUnavailable, OutgoingRecord, TopicPartition
-from infra.kafka.connection import CLIENT_ERRORS, Connection, is_fencing, kafka_error, log, translate
+from infra.kafka.connection import CLIENT_ERRORS, MAX_RECORD_BYTES, Connection, is_fencing, kafka_error, log, translate
 
 
 class KafkaTransactionalProducer:
@@ -47,6 +47,7 @@ class KafkaTransactionalProducer:
                 linger_ms=5,
                 queue_buffering_max_messages=1_000_000,
                 compression_type="lz4",
+                message_max_bytes=MAX_RECORD_BYTES,
             )
         )
         self._insist(self._producer.init_transactions, f"starting transactions as '{transactional_id}'")

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from core.aggregate import SHELL_EVENTS, Aggregate, Rejected, Send, Tick
+from core.aggregate import SHELL_EVENTS, Aggregate, Policy, Rejected, Send, Tick
 from core.eventlog.envelope import EventEnvelope, Stream
 from core.eventlog.serialization import Catalogue, Message
 from core.eventlog.topics import Topology
@@ -140,7 +140,7 @@ def break_down(topology: Topology, event: EventEnvelope, message: Broken) -> tup
     return ()
 
 
-POLICIES = {Forwarded.TYPE: (forward,), Broken.TYPE: (break_down,)}
+POLICIES: dict[str, tuple[Policy, ...]] = {Forwarded.TYPE: (forward,), Broken.TYPE: (break_down,)}
 
 
 def counter(kind: str = "run", events: Catalogue = EVENTS) -> Aggregate:

@@ -1,0 +1,146 @@
+"""A log in memory with Kafka's rules: transactions, isolation, groups, fencing. Deterministic, for one process.
+
+Every call of a client goes through one hook, before and after its effect: there a test or the simulation lets
+time pass, makes the call fail, or ends the process. `on_idle` is called when a poll would wait.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Literal, NamedTuple
+
+from core.eventlog.topics import TopicSpec
+from core.ports import LogUnavailable, OutgoingRecord, TopicPartition
+from infra.memory.clock import ManualClock
+from infra.memory.groups import MemoryGroup
+from infra.memory.partition import MemoryPartition, Transaction
+
+MAX_RECORD_BYTES = 5 * 1024 * 1024
+
+
+class Call(NamedTuple):
+    """One call of a port. `owner` is the process it belongs to; `phase` before: nothing happened; after: all did."""
+
+    owner: str
+    operation: str
+    phase: Literal["before", "after"]
+
+
+class MemoryLog:
+    """Durations in seconds of the clock. Thread-safe, so that a tail in a thread may use it."""
+
+    def __init__(
+        self,
+        clock: ManualClock | None = None,
+        *,
+        session_timeout_seconds: float = 6.0,
+        transaction_timeout_seconds: float = 10.0,
+    ) -> None:
+        self.clock = clock or ManualClock()
+        self.lock = threading.RLock()
+        self._changed = threading.Condition(self.lock)
+        self.on_call: Callable[[Call], None] = lambda call: None
+        self.on_idle: Callable[[float], None] = self.clock.advance
+        self.groups: dict[str, MemoryGroup] = {}
+        self.specs: dict[str, TopicSpec] = {}
+        self._session_timeout = session_timeout_seconds
+        self._transaction_timeout = transaction_timeout_seconds
+        self._partitions: dict[TopicPartition, MemoryPartition] = {}
+        self._epochs: dict[str, int] = {}
+        self._transactions: dict[str, Transaction] = {}
+
+    @contextmanager
+    def call(self, owner: str, operation: str) -> Iterator[None]:
+        """Everything a client does happens inside this."""
+        self.on_call(Call(owner, operation, "before"))
+        with self.lock:
+            self._expire()
+            yield
+        self.on_call(Call(owner, operation, "after"))
+
+    def create(self, spec: TopicSpec) -> None:
+        self.specs.setdefault(spec.name, spec)
+        self.grow(spec.name, self.specs[spec.name].partitions)
+
+    def grow(self, name: str, total: int) -> None:
+        self.specs[name] = TopicSpec(name, total, self.specs[name].config)
+        for number in range(total):
+            where = TopicPartition(name, number)
+            self._partitions.setdefault(where, MemoryPartition(where))
+        for group in self.groups.values():
+            group.balance(self.all_partitions())
+
+    def all_partitions(self) -> list[TopicPartition]:
+        return sorted(self._partitions)
+
+    def partition(self, where: TopicPartition) -> MemoryPartition:
+        found = self._partitions.get(where)
+        if found is None:
+            raise LogUnavailable(
+                f"{where.topic}:{where.partition} does not exist; create it with `sealane topics apply`"
+            )
+        return found
+
+    def wait_for_change(self, seconds: float) -> None:
+        """An `on_idle` for tests with threads: wait in real time until something is written."""
+        with self._changed:
+            self._changed.wait(seconds)
+
+    def append(self, record: OutgoingRecord, transaction: Transaction | None = None) -> int:
+        if len(record.value or b"") > MAX_RECORD_BYTES:
+            raise LogUnavailable(f"writing to {record.topic}: more than {MAX_RECORD_BYTES} bytes")
+        where = TopicPartition(record.topic, record.partition)
+        offset = self.partition(where).append(record, transaction, int(self._seconds() * 1000))
+        if transaction is not None:
+            transaction.partitions[where] = None
+        self._changed.notify_all()
+        return offset
+
+    def group(self, name: str) -> MemoryGroup:
+        return self.groups.setdefault(name, MemoryGroup())
+
+    def new_epoch(self, transactional_id: str) -> int:
+        """A new producer with this id: earlier ones are fenced, and what they left open is aborted."""
+        self._epochs[transactional_id] = self._epochs.get(transactional_id, -1) + 1
+        self.end_transaction(transactional_id, "aborted")
+        return self._epochs[transactional_id]
+
+    def is_fenced(self, transactional_id: str, epoch: int) -> bool:
+        return self._epochs[transactional_id] != epoch
+
+    def open_transaction(self, transactional_id: str) -> Transaction:
+        transaction = Transaction(self._seconds() + self._transaction_timeout)
+        self._transactions[transactional_id] = transaction
+        return transaction
+
+    def end_transaction(self, transactional_id: str, outcome: str) -> None:
+        """`outcome`: committed or aborted. Call with the lock held, as everything here that writes."""
+        transaction = self._transactions.pop(transactional_id, None)
+        if transaction is None:
+            return
+        transaction.outcome = outcome
+        if outcome == "committed":
+            for group, offsets in transaction.offsets.items():
+                self.group(group).offsets.update(offsets)
+        for where in transaction.partitions:
+            self.partition(where).finish(transaction)
+        self._changed.notify_all()
+
+    def silence(self, owner: str) -> None:
+        """The process stops reporting: killed, or cut off and soon a zombie. Its members expire with the session."""
+        for group in self.groups.values():
+            for member in group.members.values():
+                if member.owner == owner and member.expires is None:
+                    member.expires = self._seconds() + self._session_timeout
+
+    def _expire(self) -> None:
+        now = self._seconds()
+        for group in self.groups.values():
+            for member in [each for each in group.members.values() if each.expires is not None and each.expires <= now]:
+                group.leave(member, self.all_partitions())
+        for transactional_id, transaction in list(self._transactions.items()):
+            if transaction.deadline <= now:
+                self.new_epoch(transactional_id)
+
+    def _seconds(self) -> float:
+        return self.clock.now().timestamp()
