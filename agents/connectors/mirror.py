@@ -53,7 +53,7 @@ class Repository:
         self._url = url
 
     def commit(self, wanted: str, ref: str) -> Commit:
-        """The commit `wanted`, or the head of `ref` where that is empty; fetched if need be. Raises Unavailable, Missing."""
+        """The commit `wanted`, or the head of `ref` where that is empty. Raises Unavailable, Missing."""
         if wanted:
             if not self._has(wanted):
                 self._fetch_commit(wanted, ref)

@@ -44,8 +44,9 @@ class OffsetTracker:
         """They belong to somebody else now."""
         with self._lock:
             for partition in partitions:
-                for known in (self._next, self._open, self._committed):
-                    known.pop(partition, None)  # type: ignore[attr-defined]
+                self._next.pop(partition, None)
+                self._open.pop(partition, None)
+                self._committed.pop(partition, None)
 
     def _safe(self, partition: TopicPartition) -> int:
         # Records are seen in the order of their offsets, so the first that is open is the lowest.
