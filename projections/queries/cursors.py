@@ -60,7 +60,7 @@ class Keyset:
         """The page from `limit` + 1 fetched rows: the extra one only says that there is more."""
         shown = rows[:limit]
         more = len(rows) > limit
-        key = [shown[-1][column.key] for column in self.columns] if more else None
+        key = [shown[-1][str(column.key)] for column in self.columns] if more else None
         return Page(items=tuple(map(item, shown)), next_cursor=encode(key) if key else None)
 
 

@@ -2,10 +2,13 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Executable, RowMapping
+import msgspec
+from sqlalchemy import Executable, RowMapping, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+T = TypeVar("T")
 
 
 class ReadSide:
@@ -51,3 +54,18 @@ class Snapshot:
 def fields(row: RowMapping, **changed: Any) -> dict[str, Any]:
     """A row as keyword arguments, some of them replaced."""
     return {**row, **changed}
+
+
+def sql(statement: str, **values: Any) -> TextClause:
+    """A statement as text, for what reads better so; values are always bound, never written into it."""
+    return text(statement).bindparams(**values)
+
+
+def convert(row: RowMapping | dict[str, Any], type_: type[T], **extra: Any) -> T:
+    """The row with `extra` as a struct; columns it doesn't have are left out."""
+    return msgspec.convert({**row, **extra}, type_)
+
+
+def seconds_between(start: Any, end: Any) -> float | None:
+    """None unless both are known. What goes on still is timed by who shows it."""
+    return (end - start).total_seconds() if start is not None and end is not None else None

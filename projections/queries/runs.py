@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Float, and_, case, cast, exists, func, or_, select
+from sqlalchemy import ColumnElement, Float, and_, case, cast, exists, func, select, true
 
 from projections.queries.cursors import Keyset, bounded
 from projections.queries.database import ReadSide
@@ -115,5 +115,11 @@ async def newest_run_of_each(db: ReadSide, apps: tuple[str, ...]) -> dict[str, R
         .limit(1)
         .lateral()
     )
-    rows = await db.rows(select(newest).select_from(names).join(newest, or_(True)))
+    rows = await db.rows(select(newest).select_from(names).join(newest, true()))
     return {row["app"]: Run(**row) for row in rows}
+
+
+async def correlation_of_run(db: ReadSide, run_id: str) -> str:
+    """Empty where the run is not known (yet)."""
+    row = await db.row(select(runs.c.correlation_id).where(runs.c.id == run_id))
+    return "" if row is None else str(row["correlation_id"])
