@@ -8,6 +8,7 @@ from gateway.consistency import ProjectionGate
 from gateway.idempotency import DecisionMemory
 from gateway.metrics import GatewayMetrics
 from gateway.realtime.event_hub import EventHub
+from gateway.realtime.log_gap import GapReader
 from gateway.realtime.log_tail import LogTail
 from gateway.services import GatewayServices
 
@@ -22,5 +23,6 @@ class GatewayState:
     gate: ProjectionGate
     hub: EventHub
     log_tail: LogTail
+    gaps: GapReader
     decisions: DecisionMemory
     closing: asyncio.Event = field(default_factory=asyncio.Event)

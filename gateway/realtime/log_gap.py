@@ -28,9 +28,7 @@ class GapReader:
         self._readers = readers
         self._free = asyncio.Semaphore(READERS)
 
-    async def chunks(
-        self, key: str, partition: int, start: int | datetime, end: int | None
-    ) -> AsyncIterator[LogChunk]:
+    async def chunks(self, key: str, partition: int, start: int | datetime, end: int | None) -> AsyncIterator[LogChunk]:
         """The attempt's chunks from `start` (an offset, or a time no chunk is older than) up to offset `end`.
 
         Without an end: up to what is in the log now. Raises LogUnavailable.

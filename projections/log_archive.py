@@ -1,0 +1,190 @@
+"""Moves logs from Kafka into the object store: segments of chunks, with an index in Postgres.
+
+Offsets are committed only as far as every chunk before them is archived, so a kill at any point repeats work and
+loses nothing: a segment written again replaces itself, and chunks that are known are passed over.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import psycopg
+
+from core.eventlog.topics import LOGS_TOPIC
+from core.ports import Fenced, GroupConsumer, LogUnavailable, ObjectStore, Record, TopicPartition
+from core.protocol.logs import LogChunk, decode_chunk
+from core.protocol.segments import encode_segment, segment_key
+
+SEGMENT_BYTES = 2 << 20
+BUFFER_BYTES = 32 << 20
+IDLE_SECONDS = 10.0
+MAX_BATCH = 200
+Connect = Callable[[], psycopg.Connection[tuple[Any, ...]]]
+log = logging.getLogger("sealane.log-archive")
+
+_SAVE = """
+INSERT INTO log_segments (attempt_key, first_seq, last_seq, first_line, last_line, bytes, object_key, partition,
+                          next_offset, last)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (attempt_key, first_seq) DO UPDATE SET last_seq = excluded.last_seq, last_line = excluded.last_line,
+  bytes = excluded.bytes, next_offset = excluded.next_offset, last = excluded.last
+"""
+_GAP = """
+INSERT INTO log_gaps (attempt_key, first_seq, last_seq, reason, recorded_at) VALUES (%s, %s, %s, %s, now())
+ON CONFLICT DO NOTHING
+"""
+
+
+@dataclass
+class OpenSegment:
+    """Chunks of one attempt that are read and not archived. `next_seq` is None until Postgres was asked."""
+
+    partition: TopicPartition
+    next_seq: int
+    chunks: list[bytes] = field(default_factory=list)
+    first: LogChunk | None = None
+    last: LogChunk | None = None
+    first_offset: int = 0
+    last_offset: int = 0
+    bytes: int = 0
+    since: float = 0.0
+
+
+class LogArchiver:
+    """One thread calls run(). `connect` opens connections whose search_path is the schema of the views."""
+
+    def __init__(self, new_consumer: Callable[[], GroupConsumer], connect: Connect, objects: ObjectStore) -> None:
+        self._new_consumer = new_consumer
+        self._connect = connect
+        self._objects = objects
+        self._open: dict[str, OpenSegment] = {}
+        self._read_to: dict[TopicPartition, int] = {}
+        self._committed: dict[TopicPartition, int] = {}
+
+    def run(self, stop: threading.Event) -> None:
+        """Archive until `stop` is set. Whatever is away is waited for."""
+        while not stop.is_set():
+            try:
+                self._session(stop)
+            except (LogUnavailable, Fenced, psycopg.Error, OSError) as error:
+                log.warning("the log archive starts over: %s", error)
+                stop.wait(2.0)
+
+    def _session(self, stop: threading.Event) -> None:
+        self._forget(frozenset(self._read_to))
+        self._open.clear()
+        consumer = self._new_consumer()
+        connection = self._connect()
+        try:
+            consumer.subscribe((LOGS_TOPIC,), lambda _: None, self._forget, self._forget)
+            while not stop.is_set():
+                self.step(consumer, connection, 1.0)
+            self._close_segments(connection, everything=True)
+            self._commit(consumer)
+        finally:
+            connection.close()
+            consumer.close()
+
+    def step(self, consumer: GroupConsumer, connection: psycopg.Connection[tuple[Any, ...]], seconds: float) -> int:
+        """One turn: read, archive what is full, ended or old, commit. Answers how many chunks were read."""
+        records = consumer.poll(MAX_BATCH, seconds)
+        for record in records:
+            self._take(connection, record)
+        if self._close_segments(connection) or records:
+            self._commit(consumer)
+        return len(records)
+
+    def _forget(self, partitions: frozenset[TopicPartition]) -> None:
+        for partition in partitions:
+            self._read_to.pop(partition, None)
+            self._committed.pop(partition, None)
+        self._open = {key: segment for key, segment in self._open.items() if segment.partition not in partitions}
+
+    def _take(self, connection: psycopg.Connection[tuple[Any, ...]], record: Record) -> None:
+        partition = TopicPartition(record.topic, record.partition)
+        self._read_to[partition] = record.offset + 1
+        try:
+            chunk = decode_chunk(record.value or b"")
+        except msgspec.DecodeError as error:
+            log.error("%s:%d:%d is no log chunk and left out: %s", record.topic, record.partition, record.offset, error)
+            return
+        segment = self._open.get(chunk.attempt_key)
+        if segment is None:
+            segment = OpenSegment(partition, self._next_seq(connection, chunk.attempt_key), since=time.monotonic())
+            self._open[chunk.attempt_key] = segment
+        if chunk.seq < segment.next_seq:
+            return
+        if chunk.seq > segment.next_seq:
+            self._record_gap(connection, segment, chunk)
+        self._append(segment, chunk, record)
+        if segment.bytes >= SEGMENT_BYTES or chunk.last:
+            self._archive(connection, chunk.attempt_key)
+
+    def _append(self, segment: OpenSegment, chunk: LogChunk, record: Record) -> None:
+        if segment.first is None:
+            segment.first, segment.first_offset = chunk, record.offset
+            segment.since = time.monotonic()
+        segment.chunks.append(record.value or b"")
+        segment.bytes += len(record.value or b"")
+        segment.last, segment.last_offset = chunk, record.offset
+        segment.next_seq = chunk.seq + 1
+
+    def _record_gap(
+        self, connection: psycopg.Connection[tuple[Any, ...]], segment: OpenSegment, chunk: LogChunk
+    ) -> None:
+        """Never silent: the missing chunks are on record, and the segment before them ends here."""
+        log.error("chunks %d to %d of %s are missing", segment.next_seq, chunk.seq - 1, chunk.attempt_key)
+        missing = (chunk.attempt_key, segment.next_seq, chunk.seq - 1, "not-received")
+        if segment.first is not None:
+            self._archive(connection, chunk.attempt_key, keep=True)
+        connection.execute(_GAP, missing)
+        connection.commit()
+
+    def _close_segments(self, connection: psycopg.Connection[tuple[Any, ...]], everything: bool = False) -> int:
+        """Archive what waited long enough, and the oldest ones while too much is held in memory."""
+        now = time.monotonic()
+        held = sum(segment.bytes for segment in self._open.values())
+        due = []
+        for key, segment in sorted(self._open.items(), key=lambda item: item[1].since):
+            if everything or now - segment.since >= IDLE_SECONDS or held > BUFFER_BYTES:
+                due.append(key)
+                held -= segment.bytes
+        for key in due:
+            self._archive(connection, key)
+        return len(due)
+
+    def _archive(self, connection: psycopg.Connection[tuple[Any, ...]], key: str, keep: bool = False) -> None:
+        segment = self._open[key]
+        first, last = segment.first, segment.last
+        if first is not None and last is not None:
+            object_key = segment_key(key, first.seq)
+            self._objects.put(object_key, encode_segment(segment.chunks))
+            last_line = last.first_line + len(last.lines) - 1
+            place = (object_key, segment.partition.partition, segment.last_offset + 1, last.last)
+            values = (key, first.seq, last.seq, first.first_line, last_line, segment.bytes, *place)
+            connection.execute(_SAVE, values)
+            connection.commit()
+        if keep:
+            self._open[key] = OpenSegment(segment.partition, segment.next_seq, since=time.monotonic())
+        else:
+            del self._open[key]
+
+    def _next_seq(self, connection: psycopg.Connection[tuple[Any, ...]], key: str) -> int:
+        row = connection.execute("SELECT max(last_seq) FROM log_segments WHERE attempt_key = %s", (key,)).fetchone()
+        connection.commit()
+        return int(row[0]) + 1 if row and row[0] is not None else 0
+
+    def _commit(self, consumer: GroupConsumer) -> None:
+        """Up to the first chunk that is not archived yet, in each partition."""
+        low = dict(self._read_to)
+        for segment in self._open.values():
+            if segment.first is not None:
+                low[segment.partition] = min(low.get(segment.partition, segment.first_offset), segment.first_offset)
+        moved = {partition: offset for partition, offset in low.items() if self._committed.get(partition) != offset}
+        if moved:
+            consumer.commit(moved)
+            self._committed.update(moved)
