@@ -14,6 +14,7 @@ from processors import snapshots
 from processors.decisions import Decider, Poisoned
 from processors.emitter import Emitter
 from processors.kinds import Kinds
+from processors.lookup import StreamLookup
 from processors.metrics import ProcessorMetrics
 from processors.options import ProcessorOptions
 from processors.ownership import Ownership
@@ -46,7 +47,7 @@ class Batches:
         self._clock = clock
         self._options = options
         self._timing = Timing(options)
-        self._decider = Decider(kinds, topology, restorer, metrics, options)
+        self._decider = Decider(StreamLookup(kinds, topology, restorer), options)
 
     def wait_seconds(self, longest: float) -> float:
         """How long the loop may wait for commands without missing a deadline."""
@@ -68,6 +69,7 @@ class Batches:
             self._commit(out, touched, consumer)
         except Poisoned as poison:
             log.error("a command broke its batch: %s", poison, extra={"code": "decision-failed"})
+            self._metrics.poisoned_batches += 1
             self._ownership.give_up(touched)
             producer.abort()
             return 0
@@ -87,12 +89,14 @@ class Batches:
         if not changed:
             return
         out = self._emitter(producer)
+        started = time.perf_counter()
         for state in changed.values():
             self._checkpoint(state, out)
         self._commit(out, changed, consumer)
+        self._count([], out, time.perf_counter() - started)
 
     def _emitter(self, producer: TransactionalProducer) -> Emitter:
-        return Emitter(producer, self._kinds, self._topology, self._metrics, self._clock.now())
+        return Emitter(producer, self._kinds, self._topology, self._clock.now())
 
     def _fill(self, out: Emitter, records: list[Record], touched: _Touched) -> None:
         live = self._ownership.live
@@ -121,16 +125,21 @@ class Batches:
         """Everything in `state` is committed at this point: the batch has not decided anything yet."""
         fingerprint = self._kinds.fingerprint(state.context, self._options.code_version)
         records = list(snapshots.checkpoint_records(state, fingerprint))
+        largest = max(records, key=lambda record: len(record.value or b""))
+        if len(largest.value or b"") > self._options.max_snapshot_bytes:
+            self._metrics.skipped_checkpoints += 1
+            log.error("no checkpoint of %s:%d: %r is too large; restores take longer", *state.events, largest.key)
+            return snapshots.postpone_checkpoint(state, out.now)
         snapshots.mark_checkpointed(state, out.now)
-        out.send_all(records)
-        self._metrics.checkpoints += 1
-        self._metrics.snapshots += len(records) - 1
+        for record in records:
+            out.send(record)
+        out.tally.checkpoints += 1
+        out.tally.snapshots += len(records) - 1
+        return None
 
     def _count(self, records: list[Record], out: Emitter, seconds: float) -> None:
         metrics, states = self._metrics, self._ownership.live.values()
-        metrics.batches += 1
-        metrics.batch_seconds += seconds
-        metrics.events += out.events
+        metrics.add(out.tally, seconds)
         metrics.partitions = len(states)
         metrics.streams = sum(len(state.streams) for state in states)
         oldest = records[0].timestamp_ms / 1000 if records else 0.0

@@ -1,4 +1,4 @@
-"""One command through its aggregate: decide, evolve in memory, seal and send the events, react.
+"""One command through its aggregate: decide, then hand the events to the emitter.
 
 Nothing here waits or reads the clock: `now` is the batch's. A command that breaks the code is not retried for
 ever: see Poisoned.
@@ -11,19 +11,16 @@ from datetime import datetime, timedelta
 import msgspec
 
 from core.aggregate import CommandIgnored, CommandRejected, Rejected, Tick
-from core.eventlog.envelope import CommandEnvelope, Stream
-from core.eventlog.routing import decode_command, route
+from core.eventlog.envelope import CommandEnvelope
+from core.eventlog.routing import decode_command
 from core.eventlog.serialization import Message
-from core.eventlog.topics import Topology
 from core.ids import derived_id
 from core.ports import Record
 from processors import dead_letters
 from processors.emitter import Emitter, RecordTooLarge
-from processors.kinds import Kinds
-from processors.metrics import ProcessorMetrics
+from processors.lookup import StreamLookup, Unfindable
 from processors.options import ProcessorOptions
 from processors.partition_state import LiveStream, PartitionState
-from processors.restore import BadHint, Halted, Restorer
 
 log = logging.getLogger("sealane.processors")
 
@@ -41,36 +38,25 @@ class Poisoned(Exception):
 class Decider:
     """Decides the commands and deadlines of one batch after the other. Memory runs ahead of the commit."""
 
-    def __init__(
-        self,
-        kinds: Kinds,
-        topology: Topology,
-        restorer: Restorer,
-        metrics: ProcessorMetrics,
-        options: ProcessorOptions,
-    ) -> None:
-        self._kinds = kinds
-        self._topology = topology
-        self._restorer = restorer
-        self._metrics = metrics
+    def __init__(self, lookup: StreamLookup, options: ProcessorOptions) -> None:
+        self._lookup = lookup
         self._stuck_retry = timedelta(seconds=options.stuck_deadline_retry_seconds)
         self._poisoned: dict[str, str] = {}
         self._refused_unseen: list[str] = []
 
     def decide(self, state: PartitionState, record: Record, out: Emitter) -> None:
         """Decide one command of the log. Raises Poisoned."""
-        self._metrics.commands += 1
+        out.tally.commands += 1
         try:
             command = decode_command(record.value or b"")
-            live, hint = self._find(state, command)
         except msgspec.DecodeError as error:
             return out.bury(record, None, dead_letters.UNDECODABLE, str(error))
-        except LookupError as error:
-            return out.bury(record, command, dead_letters.MISROUTED, str(error.args[0]))
-        except (BadHint, Halted) as error:
-            return out.bury(record, command, dead_letters.BAD_HINT, str(error))
+        try:
+            live, hint = self._lookup.find(state, command)
+        except Unfindable as error:
+            return out.bury(record, command, error.code, error.detail)
         if command.command_id in live.remembered:
-            self._metrics.duplicates += 1
+            out.tally.duplicates += 1
             return None
         events = self._answer(state, live, command, record, out)
         if not events and command.wants_reply:
@@ -84,7 +70,7 @@ class Decider:
         live = state.streams[name]
         now = max(out.now, state.recorded_at)
         command = _tick_command(live, state.region, due)
-        self._metrics.ticks += 1
+        out.tally.ticks += 1
         try:
             if command.command_id in self._poisoned:
                 raise Poisoned(self._poisoned[command.command_id])
@@ -92,12 +78,12 @@ class Decider:
             again = None if events else live.kind.aggregate.deadline(live.state)
         except Exception:
             log.exception("the deadline of %s could not be decided", name, extra={"stream": name})
-            return self._postpone(state, name, now)
+            return self._postpone(state, name, now, out)
         if events:
             return self._write(state, live, command, events, None, out)
         if again is not None and again <= now:
             log.error("the deadline of %s passed and nothing came of it", name, extra={"stream": name})
-            return self._postpone(state, name, now)
+            return self._postpone(state, name, now, out)
         return state.deadlines.set(name, again)
 
     def committed(self) -> None:
@@ -106,60 +92,34 @@ class Decider:
             self._poisoned.pop(command_id, None)
         self._refused_unseen.clear()
 
-    def _postpone(self, state: PartitionState, name: str, now: datetime) -> None:
-        self._metrics.stuck_deadlines += 1
+    def _postpone(self, state: PartitionState, name: str, now: datetime, out: Emitter) -> None:
+        """Not a circle without end: a deadline that leads nowhere is asked again much later."""
+        out.tally.stuck_deadlines += 1
         state.deadlines.set(name, now + self._stuck_retry)
-
-    def _find(self, state: PartitionState, command: CommandEnvelope) -> tuple[LiveStream, Hint | None]:
-        """The stream, from memory or (with the hint used) from its events. Raises LookupError when it isn't ours."""
-        live = state.streams.get(command.stream)
-        if live is not None:
-            return live, None
-        try:
-            stream = Stream.parse(command.stream)
-        except ValueError as error:
-            raise LookupError(str(error)) from error
-        kind = self._kinds.get(stream.kind)
-        if kind is None:
-            raise LookupError(f"no aggregate of kind '{stream.kind}' here")
-        topic, partition, _ = route(self._topology, state.region, stream)
-        if (topic, partition) != state.commands:
-            raise LookupError(f"{command.stream} belongs to {topic}:{partition}, not to {state.commands}")
-        live = LiveStream(command.stream, kind)
-        if command.hint is not None:
-            self._restorer.cold_load(state, live, command.hint)
-        return live, command.hint if live.version else None
 
     def _answer(
         self, state: PartitionState, live: LiveStream, command: CommandEnvelope, record: Record, out: Emitter
     ) -> Events:
-        """The events of the decision; where there can't be one, a dead letter and a refusal."""
-        if self._poisoned and command.command_id in self._poisoned:
-            detail = self._poisoned[command.command_id]
-            self._refused_unseen.append(command.command_id)
-            out.bury(record, command, dead_letters.FAILED, detail)
-            return self._refuse(command, dead_letters.FAILED, detail.partition("\n")[0])
+        """The events of the decision. Where there can't be one: a dead letter, and a refusal in the stream."""
         decode = live.kind.command_decoders.get(command.type)
-        if decode is None:
-            detail = f"{live.kind.name} knows no command '{command.type}'"
-            out.bury(record, command, dead_letters.UNKNOWN, detail)
-            return self._refuse(command, dead_letters.UNKNOWN, detail)
         try:
+            if self._poisoned and command.command_id in self._poisoned:
+                return self._refuse_poisoned(command, record, out)
+            if decode is None:
+                return _bury(record, command, dead_letters.UNKNOWN, f"unknown command '{command.type}'", out)
             message = decode(command.data)
         except msgspec.DecodeError as error:
-            out.bury(record, command, dead_letters.UNDECODABLE, str(error))
-            return self._refuse(command, dead_letters.UNDECODABLE, str(error))
+            return _bury(record, command, dead_letters.UNDECODABLE, str(error), out)
         try:
             return live.kind.aggregate.decide(live.state, message, max(out.now, state.recorded_at))
         except Rejected as refusal:
-            return self._refuse(command, refusal.code, refusal.detail)
-        except Exception as error:
-            out.bury(record, command, dead_letters.FAILED, traceback.format_exc())
-            return self._refuse(command, dead_letters.FAILED, f"the decision failed: {error!r}")
+            return _refuse(command, refusal.code, refusal.detail, out)
+        except Exception:
+            return _bury(record, command, dead_letters.FAILED, traceback.format_exc(), out)
 
-    def _refuse(self, command: CommandEnvelope, code: str, detail: str) -> Events:
-        self._metrics.rejections += 1
-        return (CommandRejected(command_type=command.type, code=code, detail=detail),)
+    def _refuse_poisoned(self, command: CommandEnvelope, record: Record, out: Emitter) -> Events:
+        self._refused_unseen.append(command.command_id)
+        return _bury(record, command, dead_letters.FAILED, self._poisoned[command.command_id], out)
 
     def _write(
         self,
@@ -170,10 +130,6 @@ class Decider:
         hint: Hint | None,
         out: Emitter,
     ) -> None:
-        if live.name not in state.streams:
-            state.add(live)
-        if not live.version:
-            live.correlation_id = command.correlation_id
         try:
             out.emit(state, live, command, events, hint)
             state.watch_deadline(live)
@@ -182,11 +138,21 @@ class Decider:
         except RecordTooLarge as error:
             self._poison(command, str(error))
         except Exception:
-            self._poison(command, f"its events could not be applied:\n{traceback.format_exc()}")
+            self._poison(command, traceback.format_exc())
 
     def _poison(self, command: CommandEnvelope, detail: str) -> None:
         self._poisoned[command.command_id] = detail
         raise Poisoned(f"command {command.command_id} ({command.type} of {command.stream}): {detail}")
+
+
+def _bury(record: Record, command: CommandEnvelope, code: str, detail: str, out: Emitter) -> Events:
+    out.bury(record, command, code, detail)
+    return _refuse(command, code, detail.strip().splitlines()[-1], out)
+
+
+def _refuse(command: CommandEnvelope, code: str, detail: str, out: Emitter) -> Events:
+    out.tally.rejections += 1
+    return (CommandRejected(command_type=command.type, code=code, detail=detail),)
 
 
 def _tick_command(live: LiveStream, region: str, due: datetime) -> CommandEnvelope:

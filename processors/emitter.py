@@ -7,8 +7,8 @@ network works while the next command is decided.
 from collections.abc import Iterable
 from datetime import datetime
 
-from core.eventlog.decisions import decision_headers
 from core.eventlog.envelope import CommandEnvelope, EventEnvelope
+from core.eventlog.headers import decision_headers, history_headers
 from core.eventlog.routing import make_command, to_record
 from core.eventlog.serialization import Message
 from core.eventlog.topics import Topology
@@ -24,9 +24,8 @@ from core.ports import (
 )
 from processors.dead_letters import dead_letter
 from processors.kinds import Kinds
-from processors.metrics import ProcessorMetrics
+from processors.metrics import BatchTally
 from processors.partition_state import LiveStream, PartitionState
-from processors.restore import HISTORY_HEADER
 from processors.sealing import seal_encoded
 
 MAX_RECORD_BYTES = 900_000
@@ -46,15 +45,13 @@ class Emitter:
         producer: TransactionalProducer,
         kinds: Kinds,
         topology: Topology,
-        metrics: ProcessorMetrics,
         now: datetime,
     ) -> None:
         self.now = now
-        self.events = 0
+        self.tally = BatchTally()
         self._producer = producer
         self._kinds = kinds
         self._topology = topology
-        self._metrics = metrics
         self._open = False
 
     def emit(
@@ -66,6 +63,10 @@ class Emitter:
         hint: tuple[int, int] | None,
     ) -> None:
         """The events of one decision: applied to memory, sealed, sent, reacted to."""
+        if live.name not in state.streams:
+            state.add(live)
+        if not live.version:
+            live.correlation_id = command.correlation_id
         at = max(self.now, state.recorded_at)
         topic, partition = state.events
         total = len(messages)
@@ -88,16 +89,16 @@ class Emitter:
             live.evolve(message.TYPE, message, at)
             headers = decision_headers(index, total)
             if hint is not None and index == 0:
-                headers = (*headers, (HISTORY_HEADER, b"%d-%d" % hint))
+                headers += history_headers(hint)
             self.send(OutgoingRecord(topic, partition, live.key, value, headers))
             policies = self._kinds.policies.get(message.TYPE)
             if policies:
                 self._react(event, message)
-        self.events += total
-        self._metrics.evictions += state.settle(live, command.command_id, total, at)
+        self.tally.events += total
+        self.tally.evictions += state.settle(live, command.command_id, total, at)
 
     def bury(self, record: Record, command: CommandEnvelope | None, code: str, detail: str) -> None:
-        self._metrics.dead_letters += 1
+        self.tally.dead_letters += 1
         self.send(dead_letter(self.now, record, command, code, detail))
 
     def send(self, record: OutgoingRecord) -> None:
@@ -140,4 +141,4 @@ class Emitter:
                 )
                 self.send(to_record(self._topology, command))
                 index += 1
-        self._metrics.policy_commands += index
+        self.tally.policy_commands += index

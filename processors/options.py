@@ -13,6 +13,7 @@ class ProcessorOptions:
     max_batch: int = 1000
     checkpoint_events: int = 2000
     checkpoint_seconds: float = 60.0
+    max_snapshot_bytes: int = 4_000_000
     retention_seconds: float = 3600.0
     remembered_commands: int = 512
     catch_up_grace_seconds: float = 2.0

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from core.eventlog.envelope import EventEnvelope, Stream
+from core.eventlog.headers import history
 from core.eventlog.routing import decode_event
 from core.eventlog.serialization import UnknownMessage
 from core.eventlog.topics import Topology
@@ -19,8 +20,6 @@ from processors.log_range import LogRange
 from processors.metrics import ProcessorMetrics
 from processors.options import ProcessorOptions
 from processors.partition_state import LiveStream, PartitionState
-
-HISTORY_HEADER = "history"
 
 
 class Halted(Exception):
@@ -127,10 +126,9 @@ class Restorer:
         kind = self._kind(event.stream, record)
         live = LiveStream(event.stream, kind)
         live.correlation_id = event.correlation_id
-        history = dict(record.headers).get(HISTORY_HEADER)
-        if history is not None:
-            first, _, last = history.decode().partition("-")
-            self.cold_load(state, live, (int(first), int(last)))
+        earlier = history(record.headers)
+        if earlier is not None:
+            self.cold_load(state, live, earlier)
         state.add(live)
         return live
 

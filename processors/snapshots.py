@@ -58,6 +58,11 @@ def checkpoint_records(state: PartitionState, fingerprint: str) -> Iterator[Outg
 def mark_checkpointed(state: PartitionState, now: datetime) -> None:
     state.dirty.clear()
     state.evicted.clear()
+    postpone_checkpoint(state, now)
+
+
+def postpone_checkpoint(state: PartitionState, now: datetime) -> None:
+    """The next one after as many further events, or as much time, as usual."""
     state.events_since_checkpoint = 0
     state.checkpoint_at = now
 

@@ -1,7 +1,7 @@
 """CommandBus: send a command and wait until its decision shows in the event tail.
 
 The tail has its place in the log before the command is sent, so the decision can't slip by. It is complete when
-as many events with the command's id have come as each of them says there are (core/eventlog/decisions.py).
+as many events with the command's id have come as each of them says there are (core/eventlog/headers.py).
 """
 
 import asyncio

@@ -1,11 +1,7 @@
 """LogReader over Kafka: committed records of chosen partitions, without a group.
 
-Transaction markers take offsets but are never delivered, so "the next offset" can't be told from the last
-record alone: librdkafka's end-of-partition event says it, and it comes with the fetch after the last record.
-A reader that restores therefore asks with a short `fetch_wait_ms`, a tail that idles with a long one.
-
-A commit is acknowledged before its markers are in every partition. Who restores state must not miss the last
-transaction of the former owner: a `settled` reader's bounds() waits until nothing before the end is undecided.
+Transaction markers take offsets but are never delivered: only librdkafka's end-of-partition event tells the next
+offset, and it comes with the fetch after the last record. Hence a short `fetch_wait_ms` to restore, a long to idle.
 """
 
 import time
@@ -23,7 +19,11 @@ _UNDECIDED_SECONDS = 0.01
 
 
 class KafkaLogReader:
-    """See core.ports.LogReader."""
+    """See core.ports.LogReader.
+
+    A commit is acknowledged before its markers are in every partition. Who restores state must not miss the last
+    transaction of the former owner: with `settled`, bounds() waits until nothing before the end is undecided.
+    """
 
     def __init__(
         self,

@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from core.eventlog.decisions import decision_part
 from core.eventlog.envelope import EventEnvelope, Position
+from core.eventlog.headers import decision_part
 from core.eventlog.routing import decode_event
 from core.ports import LogReader, LogUnavailable, Record, TopicPartition
 
