@@ -41,7 +41,7 @@ class Follower:
     def _guard(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except BaseException as error:  # noqa: BLE001 - handed to the thread that draws
+        except BaseException as error:
             self.error = error
 
     def _watch(self) -> None:

@@ -1,9 +1,8 @@
 """Apps: what is built, and starting a run of it by hand."""
 
-from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter
 
 from core.catalog.commands import APP_COMMANDS, ArchiveApp, CreateApp, SubmitTrigger, UpdateApp
 from core.catalog.events import APP_EVENTS, TriggerAccepted
@@ -17,7 +16,6 @@ from gateway.rest.inputs import AppChanges, NewApp, NewRun
 from gateway.rest.permissions import API
 from gateway.writes import Decided, Target
 from projections.queries import apps as queries
-from projections.queries import runs as run_queries
 from projections.queries.types import App, Schedule
 
 router = APIRouter(prefix=API, tags=["apps"])
@@ -91,7 +89,7 @@ async def webhook_setup(app: NamePart, gateway: Gateway) -> Json:
     """The webhook URLs and the secret to enter at the forge."""
     await _existing(gateway, app)
     base = gateway.services.settings.public_url.rstrip("/")
-    urls = {forge: f"{base}/webhooks/{forge}/{app}" for forge in FORGES if forge != "builtin"}
+    urls = {forge: f"{base}/webhooks/{forge}" for forge in FORGES if forge != "builtin"}
     return Json(WebhookSetup(app, urls, gateway.services.webhook_secret(app)))
 
 

@@ -1,0 +1,41 @@
+"""Finding the run, or the attempt, that a path names. Raises 404 problems that say what to do."""
+
+from core.eventlog.envelope import Stream
+from core.ids import region_of_run
+from core.runs.commands import COMMANDS
+from gateway.errors import ApiError
+from gateway.state import GatewayState
+from gateway.writes import Target
+from projections.queries.attempts import AttemptState, attempt_state
+from projections.queries.audit import stream_range
+from projections.queries.runs import find_run
+
+
+async def existing_run(gateway: GatewayState, name: str) -> str:
+    """The id of the run called `name`: an id, or `<app>#<number>`."""
+    run_id = await find_run(gateway.services.db, name)
+    if run_id is None:
+        detail = f"There is no run '{name}'. GET /api/v1/runs lists them; a run is called by its id or <app>#<number>."
+        raise ApiError(404, "run-not-found", detail)
+    return run_id
+
+
+async def run_target(gateway: GatewayState, name: str) -> Target:
+    """The run as the target of a command, with a hint where its events lie."""
+    run_id = await existing_run(gateway, name)
+    place = await stream_range(gateway.services.db, f"run/{run_id}")
+    hint = (place.first_offset, place.last_offset) if place else None
+    return Target(Stream("run", run_id), region_of_run(run_id), COMMANDS, hint)
+
+
+async def existing_attempt(gateway: GatewayState, run: str, job: str, attempt: str) -> AttemptState:
+    """`attempt` is a number or `latest`."""
+    run_id = await existing_run(gateway, run)
+    if attempt != "latest" and not attempt.isdigit():
+        raise ApiError(400, "attempt-invalid", f"'{attempt[:40]}' is no attempt: use its number, or 'latest'.")
+    number = None if attempt == "latest" else int(attempt)
+    found = await attempt_state(gateway.services.db, run_id, job, number)
+    if found is None:
+        detail = f"Job '{job}' of run {run_id} has no attempt {attempt} (yet)."
+        raise ApiError(404, "attempt-not-found", detail)
+    return found
