@@ -8,8 +8,11 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
 
+import msgspec
+
 from agents.executors.base import Command, JobPaths
 from agents.workspace import inside_workspace
+from core.forges.urls import builtin_app
 from core.runs.spec import Source
 
 ALLOWED_PROTOCOLS = "http:https:ssh:git:file"
@@ -78,6 +81,15 @@ def checkout_command(
 
 # A repository given by path belongs to another user than the job's; git would refuse to read it.
 GIT_CONFIG = "[safe]\n\tdirectory = *\n[protocol]\n\tversion = 2\n[gc]\n\tauto = 0\n"
+
+
+def fetchable(source: Source, gateway_url: str) -> Source:
+    """The source with a URL git can use: the built-in server's repositories are fetched through the gateway."""
+    app = builtin_app(source.repository_url)
+    if app is None:
+        return source
+    base = gateway_url.replace("ws://", "http://", 1).replace("wss://", "https://", 1).rstrip("/")
+    return msgspec.structs.replace(source, repository_url=f"{base}/git/{app}.git")
 
 
 def explain_exit(code: int, source: Source) -> str:

@@ -20,7 +20,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from agents.checkout import GIT_CONFIG, CheckoutError, explain_exit, public_url
+import msgspec
+
+from agents.checkout import GIT_CONFIG, CheckoutError, explain_exit, fetchable, public_url
 from agents.executors.base import Executor, JobRequest, Sandbox, SandboxError
 from agents.job_log import JobLog
 from agents.log_spool import LogSpool
@@ -38,20 +40,24 @@ log = logging.getLogger("sealane.agent")
 
 @dataclass(frozen=True)
 class JobTools:
-    """What every job of an agent shares. `now` tells UTC, `machine` the variables jobs may know."""
+    """What every job of an agent shares. `now` tells UTC, `machine` the variables jobs may know.
+
+    `gateway_url` is where the built-in git server's repositories (`builtin:<app>`) are fetched from.
+    """
 
     executor: Executor
     store: SpoolStore
     jobs: Path
     machine: dict[str, str]
     now: Callable[[], datetime]
+    gateway_url: str
 
 
 class JobRunner:
     """One attempt. `run()` returns when it is over and reported; `cancel` and `abandon` may come at any time."""
 
     def __init__(self, spec: JobSpec, slot: int, spool: LogSpool, tools: JobTools) -> None:
-        self.spec = spec
+        self.spec = msgspec.structs.replace(spec, source=fetchable(spec.source, tools.gateway_url))
         self.slot = slot
         self._tools = tools
         self._spool = spool

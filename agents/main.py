@@ -46,7 +46,7 @@ async def _run(config: AgentConfig, data: DataDir) -> int:
     remove_leftovers(data.jobs)
     executor = make_executor(config, agent_id, (str(data.root),))
     store = SpoolStore(data.spool, config.spool_bytes // config.slots)
-    tools = JobTools(executor, store, data.jobs, machine_environment(), lambda: datetime.now(UTC))
+    tools = JobTools(executor, store, data.jobs, machine_environment(), lambda: datetime.now(UTC), config.gateway_url)
     outbox = Outbox()
     worker = Worker(config, agent_id, store, tools, outbox.put)
     url = connect_url(config.gateway_url)

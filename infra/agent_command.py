@@ -21,9 +21,8 @@ def agent(
     unsafe_no_sandbox: Annotated[bool, typer.Option("--unsafe-no-sandbox", help="Run jobs without a sandbox.")] = False,
 ) -> None:
     """Run a build agent (foreground). SIGTERM drains it: running jobs end, no new ones start."""
-    from agents.main import run_agent
-
     from agents.config import AgentConfig, ConfigError, check_config
+    from agents.main import run_agent
     from gateway.cli.client import connect
 
     token = token or os.environ.get("SEALANE_AGENT_TOKEN", "")

@@ -3,9 +3,8 @@
 import os
 import sys
 
-from agents.main import run_agent
-
 from agents.config import AgentConfig
+from agents.main import run_agent
 from infra.settings import Settings
 
 

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 
+from gateway.structured_logs import configure_logging
 from infra.settings import Settings, SettingsError, load_settings
 
 
@@ -31,7 +32,13 @@ def gateway(settings: Settings) -> None:
 def processor(settings: Settings, instance: str = "1") -> None:
     from infra.wiring import make_processor
 
-    _run_until_told({f"processor-{instance}": make_processor(settings, instance).run})
+    work = make_processor(settings, instance)
+
+    def loop(stop: threading.Event) -> None:
+        work.run(stop)
+        work.close()
+
+    _run_until_told({f"processor-{instance}": loop})
 
 
 def worker(settings: Settings) -> None:
@@ -89,6 +96,7 @@ def main(arguments: list[str]) -> None:
     except SettingsError as error:
         print(f"error: {error} [{error.code}]", file=sys.stderr)
         sys.exit(2)
+    configure_logging(settings.log_level, "-".join(arguments))
     ROLES[arguments[0]](settings, *arguments[1:])
 
 

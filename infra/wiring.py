@@ -1,5 +1,8 @@
 """The one place that constructs concrete adapters and gives them to those who need them."""
 
+import threading
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra.clock import SystemClock
@@ -8,12 +11,19 @@ from infra.kafka.connection import Connection
 from infra.kafka.consumer import KafkaGroupConsumer
 from infra.kafka.reader import KafkaLogReader
 from infra.kafka.transactions import KafkaTransactionalProducer
+from infra.objects.filesystem import FilesystemObjects
 from infra.settings import Settings
 
 if TYPE_CHECKING:
+    from agents.connectors.base import Connector, Handler
+    from agents.connectors.metrics import ConnectorMetrics
+    from core.ports import Producer
     from processors.shell import Processor
 
 PROCESSOR_GROUP = "sealane-processors"
+# The broker answers as soon as there is something; only an idle consumer waits so long.
+IDLE_FETCH_MS = 5000
+Loop = Callable[[threading.Event], None]
 
 
 def kafka(settings: Settings) -> Connection:
@@ -35,7 +45,6 @@ def log_reader(settings: Settings, client_id: str) -> KafkaLogReader:
 def make_processor(settings: Settings, instance: str) -> "Processor":
     """Instances with different names share the partitions; two with one name fence each other."""
     from core.aggregates import AGGREGATES, POLICIES
-
     from processors.options import ProcessorOptions
     from processors.shell import Processor
 
@@ -52,13 +61,74 @@ def make_processor(settings: Settings, instance: str) -> "Processor":
     )
 
 
-def sqlalchemy_url(settings: Settings) -> str:
-    """`database_url` with the driver named, as SQLAlchemy wants it."""
-    scheme, _, rest = settings.database_url.partition("://")
-    return settings.database_url if "+" in scheme else f"postgresql+psycopg://{rest}"
-
-
 def migrate_database(settings: Settings) -> None:
+    from infra.postgres.connections import sqlalchemy_url
     from projections.migrations.runner import migrate
 
-    migrate(sqlalchemy_url(settings))
+    migrate(sqlalchemy_url(settings.database_url).render_as_string(hide_password=False))
+
+
+def object_store(settings: Settings) -> FilesystemObjects:
+    return FilesystemObjects(settings.data_path / "objects")
+
+
+def repositories_root(settings: Settings) -> Path:
+    """Where the built-in git server keeps its repositories."""
+    return settings.data_path / "git"
+
+
+def worker_loops(settings: Settings) -> dict[str, Loop]:
+    """The projector, the log archiver and the connectors, each to run in a thread of its own."""
+    from agents.connectors.definition import Definition
+    from agents.connectors.ingest import Ingest
+    from agents.connectors.metrics import ConnectorMetrics
+    from agents.connectors.mirror import Mirrors
+    from infra.kafka.producer import KafkaProducer
+
+    clock, metrics = SystemClock(), ConnectorMetrics()
+    producer = KafkaProducer(kafka(settings), "sealane-connectors")
+    mirrors = Mirrors(settings.data_path / "mirrors", repositories_root(settings))
+    loops = _projection_loops(settings)
+    for handler, threads in (
+        (Ingest(settings.topology, clock), 1),
+        (Definition(settings.topology, clock, mirrors), 4),
+    ):
+        loops[handler.name] = _connector(settings, handler, producer, metrics, threads).run
+    return loops
+
+
+def _projection_loops(settings: Settings) -> dict[str, Loop]:
+    from infra.postgres.connections import connector
+    from projections.log_archive import LogArchiver
+    from projections.migrations.runner import DEFAULT_SCHEMA
+    from projections.projector import Projector, partitions_of
+
+    connect = connector(settings.database_url, DEFAULT_SCHEMA)
+    reader = KafkaLogReader(kafka(settings), "sealane-projector", fetch_wait_ms=IDLE_FETCH_MS)
+    projector = Projector(reader, connect, partitions_of(settings.topology))
+    archiver = LogArchiver(
+        lambda: group_consumer(settings, "log-archive"),
+        connector(settings.database_url, DEFAULT_SCHEMA, "sealane-log-archive"),
+        object_store(settings),
+    )
+    return {"projector": projector.run, "log-archive": archiver.run}
+
+
+def _connector(
+    settings: Settings, handler: "Handler", producer: "Producer", metrics: "ConnectorMetrics", threads: int
+) -> "Connector":
+    from agents.connectors.base import Connector
+
+    return Connector(
+        handler=handler,
+        consumer=lambda: group_consumer(settings, handler.name),
+        producer=producer,
+        metrics=metrics,
+        threads=threads,
+    )
+
+
+def group_consumer(settings: Settings, name: str) -> KafkaGroupConsumer:
+    """A member of group `sealane-<name>`."""
+    group = f"sealane-{name}"
+    return KafkaGroupConsumer(kafka(settings), group, client_id=group, fetch_wait_ms=IDLE_FETCH_MS)

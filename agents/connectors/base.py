@@ -162,26 +162,27 @@ class _Session:
 
     def attempt(self, record: Record, work: Work, number: int) -> float | None:
         """One attempt of a work; answers with the seconds until the next one, or None when it is done."""
-        name, metrics = self._handler.name, self._connector.metrics
         started = time.monotonic()
+        result = self._result(record, work, number)
+        if isinstance(result, Later):
+            return result.seconds
         try:
-            result = work.run(number)
-            if isinstance(result, Later):
-                return result.seconds
             self._send(result)
         except (LogUnavailable, Fenced) as error:
-            _log.warning("%s waits for the log: %s", name, error)
+            _log.warning("%s waits for the log: %s", self._handler.name, error)
             return _backoff(number)
-        except Exception:
-            metrics.failed(name)
-            _log.exception("%s failed at %s:%d:%d", name, record.topic, record.partition, record.offset)
-            if number < ATTEMPTS:
-                return _backoff(number)
-            last_words = partial(work.give_up, error)
-            return self.attempt(record, work._replace(run=lambda _: last_words()), number)
         self._offsets.done(record)
-        metrics.done(name, time.monotonic() - started)
+        self._connector.metrics.done(self._handler.name, time.monotonic() - started)
         return None
+
+    def _result(self, record: Record, work: Work, number: int) -> Result:
+        try:
+            return work.run(number)
+        except Exception as error:
+            self._connector.metrics.failed(self._handler.name)
+            where = f"{record.topic}:{record.partition}:{record.offset}"
+            _log.exception("%s failed at %s", self._handler.name, where)
+            return Later(_backoff(number)) if number < ATTEMPTS else work.give_up(error)
 
     def _send(self, records: Sequence[OutgoingRecord]) -> None:
         if records:

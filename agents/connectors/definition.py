@@ -5,37 +5,37 @@ Whatever is found is an answer: a plan, the file's problems, "not asked for", or
 
 import logging
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import msgspec
 
 from agents.connectors.answers import to_run
 from agents.connectors.base import Later, Result, Work
-from agents.connectors.mirror import Commit, FileTooLarge, Mirrors, Missing, Repository, Unavailable
+from agents.connectors.compiling import compiled, invalid
+from agents.connectors.mirror import Mirrors
+from agents.connectors.repository import FileProblem, Missing, Unavailable
 from core.eventlog.envelope import EventEnvelope
 from core.eventlog.routing import decode_event
 from core.eventlog.serialization import Message
 from core.eventlog.topics import Topology, events_topic
-from core.pipeline.context import CompileContext
-from core.pipeline.document import Document, read_pipeline
-from core.pipeline.plan import Plan
-from core.pipeline.problems import Problem
-from core.pipeline.trigger import NoMatch, matches, needs_paths
 from core.ports import Clock, OutgoingRecord, Record
-from core.runs.commands import FailRun, IgnoreRun, InvalidateRun, PlanRun
+from core.runs.commands import FailRun
 from core.runs.events import RunRequested
 
-log = logging.getLogger("sealane.connectors")
 ACTOR = "connector/definition"
-# Retried for about two minutes; the run itself gives up after ten.
-FETCH_ATTEMPTS = 6
-FETCH_PAUSE_SECONDS = 2.0
+# What passes is tried again until shortly before the run itself gives up.
+PLAN_SECONDS = 600.0
+RESERVE_SECONDS = 30.0
+FIRST_PAUSE_SECONDS = 1.0
+LAST_PAUSE_SECONDS = 60.0
+_log = logging.getLogger("sealane.connectors")
 
 
 class Definition:
     """Consumes run events."""
 
     name = "definition"
-    topics = (events_topic("runs"),)
+    topics: tuple[str, ...] = (events_topic("runs"),)
 
     def __init__(self, topology: Topology, clock: Clock, mirrors: Mirrors) -> None:
         self._topology = topology
@@ -58,14 +58,27 @@ class Definition:
 
     def _answer(self, envelope: EventEnvelope, event: RunRequested, attempt: int) -> Result:
         try:
-            command = self.read(envelope, event)
+            return (self._record(envelope, self._read(envelope, event)),)
         except Unavailable as error:
-            builtin = event.repository_url.startswith("builtin:")
-            if attempt < FETCH_ATTEMPTS and not builtin:
-                return Later(FETCH_PAUSE_SECONDS * attempt)
+            pause = min(FIRST_PAUSE_SECONDS * 2.0 ** min(attempt - 1, 10), LAST_PAUSE_SECONDS)
+            if not error.for_good and self._clock.now() + timedelta(seconds=pause) < _give_up_at(envelope, event):
+                _log.warning("%s can't be read, trying again in %.0f s: %s", event.repository_url, pause, error.words)
+                return Later(pause)
             detail = f"repository {event.repository_url} can't be read: {error.words}"
-            command = FailRun(code="repository-unavailable", detail=detail)
-        return (self._record(envelope, command),)
+            return (self._record(envelope, FailRun(code="repository-unavailable", detail=detail)),)
+
+    def _read(self, envelope: EventEnvelope, event: RunRequested) -> Message:
+        """The answer to one request. Raises Unavailable."""
+        repository = self._mirrors.repository(event.repository_url)
+        try:
+            commit = repository.commit(event.trigger.commit, event.trigger.ref)
+        except Missing as error:
+            return FailRun(code=error.code, detail=f"{error.detail} ({event.repository_url})")
+        try:
+            source = repository.file(commit.id, event.pipeline_path)
+        except FileProblem as error:
+            return invalid(event, commit.id, error)
+        return compiled(repository, event, commit, source, envelope.region)
 
     def _give_up(self, envelope: EventEnvelope, error: Exception) -> Sequence[OutgoingRecord]:
         detail = f"the pipeline file could not be read: {type(error).__name__}: {error}"
@@ -74,73 +87,7 @@ class Definition:
     def _record(self, envelope: EventEnvelope, command: Message) -> OutgoingRecord:
         return to_run(self._topology, envelope, command, actor=ACTOR, now=self._clock.now())
 
-    def read(self, envelope: EventEnvelope, event: RunRequested) -> Message:
-        """The answer to one request. Raises Unavailable."""
-        repository = self._mirrors.repository(event.repository_url)
-        try:
-            commit = repository.commit(event.trigger.commit, event.trigger.ref)
-            source = repository.file(commit.id, event.pipeline_path)
-        except Missing as error:
-            return FailRun(code=error.code, detail=f"{error.detail} ({event.repository_url})")
-        except FileTooLarge as error:
-            return _invalid(event, event.trigger.commit, "file-too-large", str(error), "split the pipeline")
-        if source is None:
-            text = f"there is no {event.pipeline_path} at commit {commit.id[:12]}"
-            return _invalid(
-                event, commit.id, "pipeline-missing", text, "add the file, or change the app's pipeline path"
-            )
-        return self._compile(envelope, event, repository, commit, source)
 
-    def _compile(
-        self, envelope: EventEnvelope, event: RunRequested, repository: Repository, commit: Commit, source: bytes
-    ) -> Message:
-        document = read_pipeline(source, event.pipeline_path)
-        if document.problems:
-            return InvalidateRun(commit=commit.id, problems=document.problems)
-        refusal = self._trigger_refusal(event, repository, commit, document)
-        if refusal is not None:
-            return IgnoreRun(commit=commit.id, code=refusal.code, reason=refusal.reason)
-        plan = document.compile(_context(envelope, event, commit))
-        if not isinstance(plan, Plan):
-            return InvalidateRun(commit=commit.id, problems=plan)
-        trigger = event.trigger
-        return PlanRun(
-            plan=plan, commit=commit.id, title=trigger.title or commit.title, author=trigger.author or commit.author
-        )
-
-    def _trigger_refusal(
-        self, event: RunRequested, repository: Repository, commit: Commit, document: Document
-    ) -> NoMatch | None:
-        trigger = event.trigger
-        changed = trigger.changed_paths
-        if changed is None and needs_paths(document.trigger, trigger):
-            try:
-                changed = repository.changed_paths(trigger.before, commit.id, event.default_branch)
-            except (Unavailable, Missing) as error:
-                # Better one run too many than one too few.
-                log.warning("changed files of %s are unknown, path filters let it pass: %s", commit.id, error)
-        answer = matches(document.trigger, trigger, changed)
-        return answer if isinstance(answer, NoMatch) else None
-
-
-def _context(envelope: EventEnvelope, event: RunRequested, commit: Commit) -> CompileContext:
-    trigger = event.trigger
-    return CompileContext(
-        app=event.app,
-        commit=commit.id,
-        region=envelope.region,
-        event=trigger.source,
-        branch=trigger.branch,
-        tag=trigger.tag,
-        actor=trigger.author or commit.author,
-        run_number=event.number,
-        inputs=trigger.inputs,
-        pull_request=trigger.pull_request,
-        base_branch=trigger.base_branch,
-        title=trigger.title or commit.title,
-    )
-
-
-def _invalid(event: RunRequested, commit: str, code: str, message: str, suggestion: str) -> InvalidateRun:
-    problem = Problem(code=code, message=message, line=1, column=1, suggestion=suggestion, file=event.pipeline_path)
-    return InvalidateRun(commit=commit, problems=(problem,))
+def _give_up_at(envelope: EventEnvelope, event: RunRequested) -> datetime:
+    until = event.plan_by or envelope.recorded_at + timedelta(seconds=PLAN_SECONDS)
+    return until - timedelta(seconds=RESERVE_SECONDS)

@@ -20,7 +20,7 @@ class Ingest:
     """Consumes `sealane.webhooks`. Repeating a delivery makes the same commands with the same ids."""
 
     name = "ingest"
-    topics = (WEBHOOKS_TOPIC,)
+    topics: tuple[str, ...] = (WEBHOOKS_TOPIC,)
 
     def __init__(self, topology: Topology, clock: Clock) -> None:
         self._topology = topology

@@ -1,182 +1,129 @@
-"""Bare mirrors of repositories: fetched when a commit isn't there yet, read without a work tree.
+"""Bare mirrors of repositories: fetched when a commit isn't there yet, read without a work tree. Nothing is deleted.
 
 The built-in server's repositories are read where they are. A mirror's folder is named by a hash of its URL.
 """
 
 import hashlib
-from dataclasses import dataclass
+import logging
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Lock
 
 from agents.connectors.git import NETWORK_PROTOCOLS, GitError, git_command, git_environment, run_git
+from agents.connectors.repository import Missing, Repository, Unavailable
+from core.forges.base import is_ref
 from core.forges.urls import builtin_app
 
 FETCH_SECONDS = 300.0
-READ_SECONDS = 30.0
-MAX_FILE_BYTES = 1 << 20
-PROTOCOLS = (*NETWORK_PROTOCOLS, "file")
-
-
-class Unavailable(Exception):
-    """The repository could not be read; `words` are git's. It may be again later."""
-
-    def __init__(self, words: str) -> None:
-        super().__init__(words)
-        self.words = words
-
-
-class Missing(Exception):
-    """The repository answers, and what was asked for isn't in it. `code`: commit-not-found | branch-not-found."""
-
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.code, self.detail = code, detail
-
-
-class FileTooLarge(Exception):
-    """The file has more bytes than are read."""
-
-
-@dataclass(frozen=True)
-class Commit:
-    """What a commit says of itself."""
-
-    id: str
-    author: str
-    title: str
-
-
-class Repository:
-    """A bare repository at `path`; `url` is None where it is the origin itself."""
-
-    def __init__(self, path: Path, url: str | None) -> None:
-        self._path = path
-        self._url = url
-
-    def commit(self, wanted: str, ref: str) -> Commit:
-        """The commit `wanted`, or the head of `ref` where that is empty. Raises Unavailable, Missing."""
-        if wanted:
-            if not self._has(wanted):
-                self._fetch_commit(wanted, ref)
-            return self._read_commit(wanted)
-        if self._url is not None:
-            self._fetch(f"+{ref}:{ref}", missing=Missing("branch-not-found", f"{ref} is not in the repository"))
-        return self._read_commit(ref)
-
-    def file(self, commit: str, path: str) -> bytes | None:
-        """The file's bytes, None where there is none. Raises FileTooLarge, Unavailable."""
-        name = f"{commit}:{path}".encode()
-        kind, _, size = self._git("cat-file", "--batch-check", stdin=name + b"\n").decode().strip().rpartition(" ")
-        if not kind.endswith(" blob"):
-            return None
-        if int(size) > MAX_FILE_BYTES:
-            raise FileTooLarge(f"{path} has {int(size):,} bytes, at most {MAX_FILE_BYTES:,} are read")
-        return self._git("cat-file", "blob", name.decode())
-
-    def changed_paths(self, before: str, commit: str, default_branch: str) -> tuple[str, ...]:
-        """Files that differ from `before`, or for a new branch from where it left the default branch."""
-        base = before if before.strip("0") else self._merge_base(commit, default_branch)
-        if base is None:
-            listed = self._git("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit)
-        else:
-            if not self._has(base):
-                self._fetch_commit(base, "")
-            listed = self._git("diff", "--name-only", "--no-renames", "-z", base, commit, "--")
-        return tuple(part.decode("utf-8", "replace") for part in listed.split(b"\0") if part)
-
-    def _merge_base(self, commit: str, default_branch: str) -> str | None:
-        try:
-            if self._url is not None:
-                ref = f"refs/heads/{default_branch}"
-                self._fetch(f"+{ref}:{ref}", missing=None)
-            found = self._git("merge-base", f"refs/heads/{default_branch}", commit).decode().strip()
-            return found if found and found != commit else None
-        except (Unavailable, Missing):
-            return None
-
-    def _has(self, commit: str) -> bool:
-        answer = self._git("cat-file", "--batch-check", stdin=f"{commit}^{{commit}}\n".encode())
-        return answer.split()[1:2] == [b"commit"]
-
-    def _fetch_commit(self, commit: str, ref: str) -> None:
-        missing = Missing("commit-not-found", f"commit {commit} is not in the repository")
-        if self._url is None:
-            raise missing
-        try:
-            self._fetch(commit, missing=missing)
-        except Missing:
-            self._fetch(f"+{ref}:{ref}" if ref else "+refs/heads/*:refs/heads/*", missing=missing)
-        if not self._has(commit):
-            raise missing
-
-    def _fetch(self, refspec: str, missing: Missing | None) -> None:
-        """Whatever git says is Unavailable, unless the repository answers and only the ref is not there."""
-        if self._url is None:
-            return
-        command = git_command("fetch", "--quiet", "--no-tags", "--force", "--", self._url, refspec)
-        environment = git_environment(PROTOCOLS)
-        try:
-            run_git(command, self._path, environment, FETCH_SECONDS)
-        except GitError as error:
-            if missing is None:
-                raise Unavailable(error.words) from error
-            self._check_reachable(error)
-            raise missing from error
-
-    def _check_reachable(self, error: GitError) -> None:
-        command = git_command("ls-remote", "--quiet", "--", self._url or "", "HEAD")
-        try:
-            run_git(command, self._path, git_environment(PROTOCOLS), READ_SECONDS)
-        except GitError:
-            raise Unavailable(error.words) from error
-
-    def _read_commit(self, name: str) -> Commit:
-        answer = self._git("cat-file", "--batch", stdin=f"{name}^{{commit}}\n".encode())
-        head, _, body = answer.partition(b"\n")
-        facts = head.decode().split()
-        if facts[1:2] != ["commit"]:
-            code = "branch-not-found" if name.startswith("refs/") else "commit-not-found"
-            raise Missing(code, f"{name} is not in the repository")
-        return _parse_commit(facts[0], body.decode("utf-8", "replace"))
-
-    def _git(self, *arguments: str, stdin: bytes = b"") -> bytes:
-        try:
-            return run_git(git_command(*arguments), self._path, git_environment(), READ_SECONDS, stdin)
-        except (GitError, OSError) as error:
-            raise Unavailable(str(error)) from error
+OPEN_REPOSITORIES = 8
+# The repository answered, and it has no such thing.
+_NOT_THERE = re.compile(r"couldn't find remote ref|not our ref|unadvertised object|no such remote ref", re.IGNORECASE)
+# Trying again changes nothing: somebody has to change the URL or the rights.
+_FOR_GOOD = re.compile(
+    r"not found|does not exist|authentication failed|could not read username|permission denied|not allowed"
+    r"|does not appear to be a git repository|403|invalid credentials",
+    re.IGNORECASE,
+)
+_SCP_LIKE = re.compile(r"[A-Za-z0-9._-]+@[A-Za-z0-9][A-Za-z0-9.-]*:[^\0-\x20]+")
+_FETCH_SETTINGS = {
+    "http.lowSpeedLimit": "1000",
+    "http.lowSpeedTime": "30",
+    "fetch.fsckObjects": "false",
+    "maintenance.auto": "true",
+    "gc.pruneExpire": "never",
+}
+_log = logging.getLogger("sealane.connectors")
 
 
 class Mirrors:
-    """`root` holds the mirrors, `builtin` the built-in server's repositories (`<app>.git`)."""
+    """`root` holds the mirrors, `builtin` the built-in server's repositories (`<app>.git`).
 
-    def __init__(self, root: Path, builtin: Path) -> None:
+    `authorization(url)` is the value of an Authorization header for this repository, or None. It is given to git
+    where no list of processes shows it, and never follows a redirect.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        builtin: Path,
+        protocols: Sequence[str] = NETWORK_PROTOCOLS,
+        authorization: Callable[[str], str | None] = lambda url: None,
+        fetch_seconds: float = FETCH_SECONDS,
+    ) -> None:
         self._root = root
         self._builtin = builtin
+        self._protocols = tuple(protocols)
+        self._authorization = authorization
+        self._fetch_seconds = fetch_seconds
+        self._lock = Lock()
+        self._open: OrderedDict[str, Repository] = OrderedDict()
 
     def repository(self, url: str) -> Repository:
-        """Raises Unavailable."""
+        """The repository to ask. Calls for one URL must not overlap. Raises Unavailable."""
+        with self._lock:
+            found = self._open.pop(url, None) or self._make(url)
+            self._open[url] = found
+            if len(self._open) > OPEN_REPOSITORIES:
+                self._open.popitem(last=False)[1].close()
+        return found
+
+    def close(self) -> None:
+        with self._lock:
+            while self._open:
+                self._open.popitem()[1].close()
+
+    def _make(self, url: str) -> Repository:
         app = builtin_app(url)
         if app is not None:
             path = self._builtin / f"{app}.git"
-            if not path.is_dir():
-                raise Unavailable(f"the built-in server has no repository '{app}' yet: push to it first")
+            if "/" in app or not path.is_dir():
+                raise Unavailable(f"the built-in server has no repository '{app}' yet: push to it first", for_good=True)
             return Repository(path, None)
+        self._check(url)
         path = self._root / hashlib.sha256(url.encode()).hexdigest()[:24]
         if not (path / "HEAD").exists():
             self._init(path)
-        return Repository(path, url)
+        return Repository(path, lambda wanted, ref: self._fetch(path, url, wanted, ref))
+
+    def _check(self, url: str) -> None:
+        scheme = url.partition("://")[0] if "://" in url else "ssh" if _SCP_LIKE.fullmatch(url) else ""
+        if scheme not in self._protocols or url.startswith("-") or not url.isprintable():
+            allowed = ", ".join(self._protocols)
+            raise Unavailable(f"repositories are fetched by {allowed} only, not from '{url[:200]}'", for_good=True)
 
     def _init(self, path: Path) -> None:
         try:
             self._root.mkdir(parents=True, exist_ok=True)
-            run_git(
-                git_command("init", "--quiet", "--bare", "--", str(path)), self._root, git_environment(), READ_SECONDS
-            )
+            run_git(git_command("init", "--quiet", "--bare", "--", str(path)), self._root, git_environment(), 30)
         except (GitError, OSError) as error:
             raise Unavailable(f"no mirror can be made in {self._root}: {error}") from error
 
+    def _fetch(self, path: Path, url: str, wanted: str, ref: str) -> str:
+        """Fetch `wanted` (a commit or a ref) and keep it under a name of our own; answers with that name.
 
-def _parse_commit(commit: str, text: str) -> Commit:
-    headers, _, message = text.partition("\n\n")
-    author = next((line[7:] for line in headers.split("\n") if line.startswith("author ")), "")
-    name = author.partition(" <")[0]
-    return Commit(commit, name, message.strip().split("\n")[0][:500])
+        The name depends on `ref` only, so that there are as many as branches; it makes the next fetch small.
+        """
+        if not is_ref(ref):
+            raise Missing("branch-not-found", f"'{ref[:200]}' can't be the name of a branch or tag")
+        kept = "refs/sealane/" + hashlib.sha256(ref.encode()).hexdigest()[:24]
+        command = git_command(
+            "fetch", "--no-tags", "--no-write-fetch-head", "--", url, f"+{wanted}:{kept}", settings=self._settings(url)
+        )
+        _log.info("fetching %s of %s", wanted, url)
+        try:
+            run_git(command, path, git_environment(self._protocols, self._secrets(url)), self._fetch_seconds)
+        except GitError as error:
+            if _NOT_THERE.search(error.words):
+                raise Missing("commit-not-found", f"{wanted} is not in the repository") from error
+            raise Unavailable(error.words, for_good=_FOR_GOOD.search(error.words) is not None) from error
+        return kept
+
+    def _settings(self, url: str) -> dict[str, str | tuple[str, ...]]:
+        redirects = "false" if self._authorization(url) else "initial"
+        return {**_FETCH_SETTINGS, "http.followRedirects": redirects}
+
+    def _secrets(self, url: str) -> dict[str, str]:
+        authorization = self._authorization(url)
+        return {"http.extraHeader": f"Authorization: {authorization}"} if authorization else {}

@@ -6,13 +6,16 @@ last one has the highest, and a callback per record would cost as much as produc
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from confluent_kafka import KafkaError, Producer
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from core.ports import Fenced, LogUnavailable, OutgoingRecord, TopicPartition
 from infra.kafka.connection import CLIENT_ERRORS, MAX_RECORD_BYTES, Connection, is_fencing, kafka_error, log, translate
+
+if TYPE_CHECKING:
+    from confluent_kafka.cimpl import DeliveryCallback
 
 
 class KafkaTransactionalProducer:
@@ -32,7 +35,7 @@ class KafkaTransactionalProducer:
     ) -> None:
         self._timeout = timeout_seconds
         self._open = False
-        self._held: dict[TopicPartition, OutgoingRecord] = {}
+        self._held: dict[tuple[str, int], OutgoingRecord] = {}
         self._highest: dict[TopicPartition, int] = {}
         self._producer = Producer(
             connection.config(
@@ -62,11 +65,11 @@ class KafkaTransactionalProducer:
         self._open = True
 
     def send(self, record: OutgoingRecord) -> None:
-        where = TopicPartition(record.topic, record.partition)
+        where = (record[0], record[1])
         before = self._held.get(where)
         self._held[where] = record
         if before is not None:
-            self._produce(before)
+            self._produce(before, None)
 
     def send_offsets(self, offsets: Mapping[TopicPartition, int], group_metadata: object) -> None:
         wanted = [KafkaPartition(*where, offset) for where, offset in offsets.items()]
@@ -78,7 +81,7 @@ class KafkaTransactionalProducer:
 
     def commit(self) -> dict[TopicPartition, int]:
         for record in self._held.values():
-            self._produce(record, on_delivery=self._delivered)
+            self._produce(record, self._delivered)
         self._held.clear()
         self._insist(self._flush, "writing the transaction's records")
         self._insist(self._producer.commit_transaction, "committing the transaction")
@@ -104,13 +107,12 @@ class KafkaTransactionalProducer:
         self._producer.purge()
         self._producer.flush(1.0)
 
-    def _produce(self, record: OutgoingRecord, **callback: Any) -> None:
+    def _produce(self, record: OutgoingRecord, on_delivery: "DeliveryCallback | None") -> None:
         topic, partition, key, value, headers = record
         while True:
             try:
-                self._producer.produce(
-                    topic, value=value, key=key, partition=partition, headers=list(headers) or None, **callback
-                )
+                # By position: keywords cost a tenth of the call.
+                self._producer.produce(topic, value, key, partition, None, on_delivery, 0, list(headers) or None)
                 return
             except BufferError:
                 self._producer.poll(0.1)

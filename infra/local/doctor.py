@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agents.executors.detect import detect_isolation
-
 from infra.embedded.errors import ServerError
 from infra.embedded.java import system_java
 from infra.embedded.ports import choose_port
