@@ -10,8 +10,21 @@ from tests.support.sources import PACKAGES, ROOT, Module, listing, modules, prod
 # What core may use: the standard library's pure part and the libraries that encode and parse.
 CORE_MAY_IMPORT = {
     *("abc", "base64", "bisect", "collections", "copy", "dataclasses", "datetime", "decimal", "difflib", "enum"),
-    *("fnmatch", "functools", "hashlib", "heapq", "hmac", "itertools", "json", "math", "operator", "re", "string"),
-    *("textwrap", "types", "typing", "unicodedata", "urllib", "uuid", "zoneinfo"),
+    *(
+        "fnmatch",
+        "functools",
+        "hashlib",
+        "heapq",
+        "hmac",
+        "itertools",
+        "json",
+        "math",
+        "operator",
+        "re",
+        "string",
+        "struct",
+    ),
+    *("textwrap", "types", "typing", "unicodedata", "urllib", "uuid", "zlib", "zoneinfo"),
     *("msgspec", "yaml", "cronsim", "cel"),
 }
 IMPURE_CALLS = {"open", "print", "input", "datetime.now", "datetime.today", "datetime.utcnow", "date.today"}
