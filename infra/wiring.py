@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PROCESSOR_GROUP = "sealane-processors"
 # The broker answers as soon as there is something; only an idle consumer waits so long.
-IDLE_FETCH_MS = 5000
+IDLE_FETCH_MS = 1000
 Loop = Callable[[threading.Event], None]
 
 

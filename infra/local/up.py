@@ -4,6 +4,7 @@ import signal
 import subprocess
 import threading
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -131,8 +132,7 @@ class Up:
             sample.prepare()
             self._console.print(f"pushing the sample app: cd {sample.folder} && git push sealane main", style="dim")
             before = _newest(client)
-            push = threading.Thread(target=sample.push, args=(lambda line: None,), daemon=True)
-            push.start()
+            push = ThreadPoolExecutor(1).submit(sample.push, lambda line: None)
             run_id = self._await_run(client, before, push)
             follow(client, run_id, self._console)
         except (DemoFailed, CliError) as error:
@@ -141,15 +141,18 @@ class Up:
     def _sample(self) -> SampleApp:
         return SampleApp(self._settings.data_path / APP, f"{self._settings.url}/git/{APP}.git")
 
-    def _await_run(self, client: Client, before: str, push: threading.Thread) -> str:
+    def _await_run(self, client: Client, before: str, push: "Future[None]") -> str:
         """The id of the run that the push made. Raises DemoFailed when there is none in time."""
         deadline = time.monotonic() + READY_TIMEOUT_SECONDS
         while time.monotonic() < deadline:
             newest = _newest(client)
             if newest != before:
                 return newest
+            if push.done():
+                push.result()
+                raise DemoFailed("the push made no run (was the commit pushed before?)")
             time.sleep(POLL_SECONDS)
-        raise DemoFailed("the push made no run (was the commit pushed before?)")
+        raise DemoFailed(f"the push made no run within {READY_TIMEOUT_SECONDS:.0f} s")
 
     def _hints(self, client: Client) -> None:
         newest = client.get("/api/v1/runs", limit=5)["items"]

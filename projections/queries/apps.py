@@ -1,6 +1,8 @@
 """Apps, their schedules, and which apps are built from a repository."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, cast
 
 from sqlalchemy import RowMapping
 
@@ -48,9 +50,18 @@ async def schedules(db: ReadSide, app: str) -> tuple[Schedule, ...]:
             commit=row["commit"],
             set_at=row["set_at"],
             last_due_at=last.get((entry["cron"], entry["timezone"])),
+            next_at=_next_at(entry, fired),
         )
         for entry in row["entries"]
     )
+
+
+def _next_at(entry: dict[str, Any], fired: Sequence[RowMapping]) -> datetime | None:
+    """As the last firing said, else as it was set."""
+    for each in fired:
+        if (each["cron"], each["timezone"]) == (entry["cron"], entry["timezone"]):
+            return cast("datetime | None", each["next_at"])
+    return datetime.fromisoformat(entry["next_at"]) if entry.get("next_at") else None
 
 
 def _as_app(row: RowMapping, newest: Run | None) -> App:

@@ -63,7 +63,9 @@ def sql(statement: str, **values: Any) -> TextClause:
 
 def convert(row: RowMapping | dict[str, Any], type_: type[T], **extra: Any) -> T:
     """The row with `extra` as a struct; columns it doesn't have are left out."""
-    return msgspec.convert({**row, **extra}, type_)
+    # SQLAlchemy's names are a subclass of str, which msgspec does not take for a key.
+    values = {str(name): value for name, value in {**row, **extra}.items()}
+    return msgspec.convert(values, type_)
 
 
 def seconds_between(start: Any, end: Any) -> float | None:

@@ -29,6 +29,7 @@ _MORE = (
     "pipeline_path",
     "base_branch",
     "inputs",
+    "plan_by",
     "planned_at",
     "problems",
     "warnings",

@@ -219,3 +219,4 @@ class RunDetail(Run, frozen=True, kw_only=True):
     concurrency: ConcurrencyPlace | None
     cancellation: Cancellation | None
     log: LogTotals
+    version: int = 0

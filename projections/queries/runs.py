@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Float, and_, case, cast, exists, func, select, true
+from sqlalchemy import ARRAY, ColumnElement, Float, Text, and_, case, cast, exists, func, select, true
 
 from projections.queries.cursors import Keyset, bounded
 from projections.queries.database import ReadSide
@@ -107,7 +107,7 @@ async def newest_run_of_each(db: ReadSide, apps: tuple[str, ...]) -> dict[str, R
     """The newest run of each app that was not ignored."""
     if not apps:
         return {}
-    names = select(func.unnest(list(apps)).label("name")).subquery()
+    names = select(func.unnest(cast(list(apps), ARRAY(Text))).label("name")).subquery()
     newest = (
         select(*RUN_COLUMNS)
         .where(runs.c.app == names.c.name, ~runs.c.ignored)
