@@ -7,9 +7,8 @@ import hashlib
 import re
 import shutil
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,14 +72,19 @@ def _sha256(path: Path) -> str:
 
 
 def _download_all(jars: list[Jar], folder: Path, progress: Progress) -> None:
+    for abandoned in folder.glob(".download.*"):
+        shutil.rmtree(abandoned, ignore_errors=True)
     staging = Path(tempfile.mkdtemp(prefix=".download.", dir=folder))
     context = _maven(staging)
-    try:
-        with ThreadPoolExecutor(_PARALLEL_DOWNLOADS) as pool:
-            for count, jar in enumerate(pool.map(partial(_download, context, folder), jars), start=1):
-                progress(f"Kafka: downloaded {count} of {len(jars)} jars ({jar.artifact})")
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+    progress(f"Kafka: downloading {len(jars)} jars")
+    with ThreadPoolExecutor(_PARALLEL_DOWNLOADS) as pool:
+        try:
+            downloads = [pool.submit(_download, context, folder, jar) for jar in jars]
+            for count, done in enumerate(as_completed(downloads), start=1):
+                progress(f"Kafka: downloaded {count} of {len(jars)} jars ({done.result().artifact})")
+        finally:
+            pool.shutdown(cancel_futures=True)
+            shutil.rmtree(staging, ignore_errors=True)
 
 
 def _maven(repository: Path) -> "MavenContext":

@@ -90,9 +90,9 @@ def _groups(settings: BrokerSettings) -> dict[str, str]:
     return {
         "group.initial.rebalance.delay.ms": "0",
         "group.consumer.heartbeat.interval.ms": heartbeat,
-        "group.consumer.min.heartbeat.interval.ms": heartbeat,
+        "group.consumer.min.heartbeat.interval.ms": "100",
         "group.consumer.session.timeout.ms": session,
-        "group.consumer.min.session.timeout.ms": session,
+        "group.consumer.min.session.timeout.ms": "1000",
         "group.min.session.timeout.ms": "1000",
         # A killed processor's open transaction holds up readers for its own timeout and at most this much more.
         "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",

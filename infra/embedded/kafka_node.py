@@ -19,7 +19,7 @@ from infra.embedded.ports import HOST
 from infra.embedded.process import ProcessSpec
 
 _FORMAT_TIMEOUT_SECONDS = 120
-_LEFTOVER_WAIT_SECONDS = 5.0
+_LEFTOVER_WAIT_SECONDS = 3.0
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,23 @@ _PR_SET_PDEATHSIG = 1
 
 def main(arguments: list[str]) -> None:
     parent, death_signal, owner, *command = arguments
+    # Found before the change of user, after which neither our folders nor Python's own may be readable.
+    program = _find(command[0])
     if owner != "-":
         _become(*(int(part) for part in owner.split(":")))
     # After the change of user, which clears the setting.
     _die_with(int(parent), int(death_signal))
     try:
-        os.execvp(command[0], command)
+        os.execv(program, command)
     except OSError as error:
         sys.exit(f"cannot run {command[0]}: {error.strerror}")
+
+
+def _find(program: str) -> str:
+    if os.sep in program:
+        return program
+    places = (os.path.join(folder, program) for folder in os.get_exec_path())
+    return next((place for place in places if os.access(place, os.X_OK)), program)
 
 
 def _become(uid: int, gid: int) -> None:
