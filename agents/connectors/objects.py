@@ -101,7 +101,8 @@ class ObjectReader:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         return self._process.stdin, self._process.stdout
 
     def _end(self) -> None:

@@ -236,6 +236,11 @@ def is_new(before: str) -> bool:
     return not before or _is_zero(before)
 
 
+def is_ref(ref: str) -> bool:
+    """Whether git could have a ref of this full name."""
+    return ref.startswith("refs/") and len(ref) <= 1024 and not _FORBIDDEN_IN_REF.search(ref)
+
+
 def _is_zero(commit: str) -> bool:
     return set(commit) == {"0"}
 
@@ -249,7 +254,7 @@ def _branch_or_tag(ref: str) -> tuple[str, Source | None]:
 
 
 def _check_ref(ref: str) -> None:
-    if not ref.startswith("refs/") or len(ref) > 1024 or _FORBIDDEN_IN_REF.search(ref):
+    if not is_ref(ref):
         raise Malformed("payload-invalid", f"{ref[:200]!r} is not the full name of a git ref")
 
 
