@@ -7,11 +7,20 @@ import hashlib
 import uuid
 
 _NAMESPACE = uuid.UUID("6f1d7d52-5f0e-5f6e-9a59-5ea1a9e00001")
+_NAMESPACE_BYTES = _NAMESPACE.bytes
 
 
 def derived_id(*parts: str | int) -> str:
-    """A uuid5 of the parts, as 36 characters. Equal parts give equal ids, everywhere and always."""
-    return str(uuid.uuid5(_NAMESPACE, "\x1f".join(map(str, parts))))
+    """A uuid5 of the parts, as 36 characters. Equal parts give equal ids, everywhere and always.
+
+    Made once per event, and uuid.uuid5() takes more than twice as long to the same result.
+    """
+    text = "\x1f".join(map(str, parts)).encode()
+    digest = bytearray(hashlib.sha1(_NAMESPACE_BYTES + text, usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    h = digest.hex()
+    return f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
 
 
 def run_id(region: str, app: str, trigger_id: str) -> str:

@@ -112,7 +112,9 @@ def _too_complex(reason: str) -> ExpressionError:
 def _check_call(call: Call) -> None:
     name = call.name
     if name == "hash_files":
-        raise ExpressionError("not-available-yet", "hash_files() comes with caches and is not available yet", call.offset)
+        raise ExpressionError(
+            "not-available-yet", "hash_files() comes with caches and is not available yet", call.offset
+        )
     if name in _LOOPS and call.method:
         hint = "compare one by one with '||' and '&&', or use 'in' with a list"
         raise ExpressionError("loop-in-expression", f"{name}() is a loop; expressions have none", call.offset, hint)

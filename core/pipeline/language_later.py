@@ -46,7 +46,9 @@ _SERVICE = Record(
         Key("ports", ListOf(Text(max_length=SHORT), "ports", single=True), "Ports to reach it by."),
     ),
 )
-SERVICES = MapOf(STAGE_NAME, Either("an image, or {image, env, ports}", Text(PER_MATRIX, SHORT), None, _SERVICE), "services")
+SERVICES = MapOf(
+    STAGE_NAME, Either("an image, or {image, env, ports}", Text(PER_MATRIX, SHORT), None, _SERVICE), "services"
+)
 
 _SECRET = Record(
     "a secret",
@@ -66,7 +68,9 @@ _INCLUDED = Record(
         Key("inputs", _FREE, "Values for its inputs."),
     ),
 )
-INCLUDE = ListOf(Either("a file, or {template, app, ref, inputs}", Text(max_length=SHORT), None, _INCLUDED), "includes", True)
+INCLUDE = ListOf(
+    Either("a file, or {template, app, ref, inputs}", Text(max_length=SHORT), None, _INCLUDED), "includes", True
+)
 
 _STRATEGIES = ("recreate", "rolling", "blue-green", "canary")
 DEPLOY = Record(

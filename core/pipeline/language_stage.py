@@ -100,7 +100,9 @@ APPROVAL = Record(
     "'approval'",
     (
         Key("count", Whole(1, 20), "How many people must agree.", default="1"),
-        Key("groups", ListOf(GROUP, "groups", single=True, unique=True, at_most=20), "Whose members may.", default="any"),
+        Key(
+            "groups", ListOf(GROUP, "groups", single=True, unique=True, at_most=20), "Whose members may.", default="any"
+        ),
         Key("timeout", LONG_TIMEOUT, "After this the stage is rejected.", default="1d"),
         Key(
             "prevent_self_approval",
@@ -150,7 +152,9 @@ STAGE = Record(
         ),
         Key("matrix", MatrixKind(), "One job for each combination of values.", aliases=("strategy",)),
         Key("shards", Whole(1, 1000), "Several jobs that share the test files.", available=False),
-        Key("pool", POOL_OR_NAME, "Which agents.", default="`default`", aliases=("runs-on", "runs_on", "agents", "tags")),
+        Key(
+            "pool", POOL_OR_NAME, "Which agents.", default="`default`", aliases=("runs-on", "runs_on", "agents", "tags")
+        ),
         Key("image", IMAGE, "The image the jobs run in. Kept in the plan; the process executor ignores it."),
         Key("resources", RESOURCES, "What one job needs."),
         Key("services", SERVICES, "Containers beside the job.", available=False),

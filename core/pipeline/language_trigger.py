@@ -14,7 +14,9 @@ INPUT = Record(
         Key("type", Choice("input type", INPUT_TYPES), "What the value must be.", default="string"),
         Key("description", Text(max_length=SHORT), "Shown where the value is asked for."),
         Key("required", Flag(), "Whether a manual run is refused without it.", default="false"),
-        Key("default", Text(max_length=4_000), "The value when none is given, and for runs that nobody started by hand."),
+        Key(
+            "default", Text(max_length=4_000), "The value when none is given, and for runs that nobody started by hand."
+        ),
         Key("options", ListOf(Text(max_length=SHORT), "options", at_least=1, unique=True), "The values of a `choice`."),
     ),
     "Input",
@@ -62,7 +64,9 @@ TRIGGER = Record(
             "Not when all changed files are among these. Not together with `paths`.",
             aliases=("paths-ignore",),
         ),
-        Key("pull_requests", Flag(), "Pull requests, each time they change.", default="false", aliases=("pull_request",)),
+        Key(
+            "pull_requests", Flag(), "Pull requests, each time they change.", default="false", aliases=("pull_request",)
+        ),
         Key(
             "schedule",
             Either("a list of schedules", sequence=ListOf(SCHEDULE, "schedules", at_most=20), mapping=SCHEDULE),

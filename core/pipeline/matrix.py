@@ -121,7 +121,9 @@ def _check_exclude(matrix: Matrix, report: Report) -> bool:
             place = node.items[index] if isinstance(node, Sequence) else matrix.node
             if name not in matrix.axes:
                 hint = did_you_mean(name, matrix.axes)
-                report.add(place, "unknown-axis", f"unknown axis {quoted(name)} in exclude; {hint}".rstrip("; "), path, hint)
+                report.add(
+                    place, "unknown-axis", f"unknown axis {quoted(name)} in exclude; {hint}".rstrip("; "), path, hint
+                )
                 return False
             if value not in matrix.axes[name]:
                 hint = did_you_mean(value, matrix.axes[name])
