@@ -116,13 +116,10 @@ def _changed_paths(push: _Push) -> tuple[str, ...] | None:
 
 def _delete(incoming: Incoming) -> tuple[Outcome, ...]:
     deleted = decode(_Delete, incoming.payload)
-    kind = "tag" if deleted.ref_type == "tag" else "branch"
-    return (
-        Ignored(
-            f"{kind}-deleted",
-            f"{kind} '{deleted.ref[:200]}' was deleted; nothing is left to build",
-        ),
-    )
+    kind, space = ("tag", "tags") if deleted.ref_type == "tag" else ("branch", "heads")
+    name = deleted.ref[:200]
+    detail = f"{kind} '{name}' was deleted; nothing is left to build"
+    return (Ignored(f"{kind}-deleted", detail, f"refs/{space}/{name}"),)
 
 
 def _pull_request(incoming: Incoming) -> tuple[Outcome, ...]:
