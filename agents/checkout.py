@@ -29,17 +29,18 @@ mkdir -p -- "$TARGET" && cd -- "$TARGET" || exit 1
 git init -q . || exit 1
 git remote add origin "$URL" 2>/dev/null || git remote set-url origin "$URL" || exit 1
 depth=; [ "$DEPTH" = 0 ] || depth="--depth=$DEPTH"
-fetch() { git fetch --quiet --no-tags --force $depth origin "$@"; }
+fetch() { git fetch --quiet --no-tags --force $depth origin "$@" 2>"$ERRORS"; }
 has() { git cat-file -e "$COMMIT^{commit}" 2>/dev/null; }
-if ! fetch "$COMMIT" 2>"$ERRORS"; then
+if ! fetch "$COMMIT"; then
   if ! git ls-remote --quiet origin HEAD >/dev/null 2>"$ERRORS"; then cat "$ERRORS" >&2; exit 80; fi
-  [ -z "$REF" ] || fetch "$REF" 2>"$ERRORS"
-  if ! has; then depth=--unshallow; [ -f .git/shallow ] || depth=; [ -z "$REF" ] || fetch "$REF" 2>"$ERRORS"; fi
-  has || depth= && has || git fetch --quiet --tags --force origin '+refs/heads/*:refs/remotes/origin/*' 2>"$ERRORS"
-  if ! has; then cat "$ERRORS" >&2; exit 81; fi
+  [ -z "$REF" ] || fetch "$REF"
+  depth=; [ ! -f .git/shallow ] || depth=--unshallow
+  has || [ -z "$REF" ] || fetch "$REF"
+  depth=; [ ! -f .git/shallow ] || depth=--unshallow
+  has || fetch '+refs/heads/*:refs/remotes/origin/*' '+refs/tags/*:refs/tags/*'
+  has || { cat "$ERRORS" >&2; exit 81; }
 fi
 git -c advice.detachedHead=false checkout --quiet --force --detach "$COMMIT" || exit 1
-git clean -qffdx || exit 1
 case "$SUBMODULES" in
   true) git submodule --quiet update --init --force --depth=1 ;;
   recursive) git submodule --quiet update --init --force --depth=1 --recursive ;;

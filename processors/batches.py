@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable
 
 from core.eventlog.topics import Topology
-from core.ports import Clock, GroupConsumer, Record, TopicPartition, TransactionalProducer
+from core.ports import Clock, GroupConsumer, TopicPartition, TransactionalProducer
 from processors import snapshots
 from processors.decisions import Decider, Poisoned
 from processors.emitter import Emitter
@@ -17,7 +17,7 @@ from processors.kinds import Kinds
 from processors.lookup import StreamLookup
 from processors.metrics import ProcessorMetrics
 from processors.options import ProcessorOptions
-from processors.ownership import Ownership
+from processors.ownership import Ownership, Work
 from processors.partition_state import PartitionState
 from processors.restore import Restorer
 from processors.timing import Timing
@@ -53,17 +53,13 @@ class Batches:
         """How long the loop may wait for commands without missing a deadline."""
         return self._timing.wait_seconds(self._ownership.live.values(), self._clock.now(), longest)
 
-    def run(self, records: list[Record], consumer: GroupConsumer, producer: TransactionalProducer) -> int:
-        """The number of commands committed. `records` belong to live partitions only."""
+    def run(self, work: Work, consumer: GroupConsumer, producer: TransactionalProducer) -> int:
+        """The number of commands committed."""
         started = time.perf_counter()
         out = self._emitter(producer)
-        live = self._ownership.live
-        touched: _Touched = {}
-        for record in records:
-            where = TopicPartition(record.topic, record.partition)
-            touched[where] = live[where]
+        touched: _Touched = {state.commands: state for state, _ in work}
         try:
-            self._fill(out, records, touched)
+            self._fill(out, work, touched)
             if not touched:
                 return 0
             self._commit(out, touched, consumer)
@@ -76,8 +72,8 @@ class Batches:
         except Exception:
             self._ownership.give_up(touched)
             raise
-        self._count(records, out, time.perf_counter() - started)
-        return len(records)
+        self._count(work, out, time.perf_counter() - started)
+        return len(work)
 
     def hand_over(
         self, partitions: Iterable[TopicPartition], consumer: GroupConsumer, producer: TransactionalProducer
@@ -98,16 +94,16 @@ class Batches:
     def _emitter(self, producer: TransactionalProducer) -> Emitter:
         return Emitter(producer, self._kinds, self._topology, self._clock.now())
 
-    def _fill(self, out: Emitter, records: list[Record], touched: _Touched) -> None:
+    def _fill(self, out: Emitter, work: Work, touched: _Touched) -> None:
         live = self._ownership.live
         for where, state in live.items():
             if self._timing.checkpoint_due(state, out.now):
                 touched[where] = state
                 self._checkpoint(state, out)
-        for record in records:
-            state = live[TopicPartition(record.topic, record.partition)]
+        decide = self._decider.decide
+        for state, record in work:
             state.commands_next = record.offset + 1
-            self._decider.decide(state, record, out)
+            decide(state, record, out)
         for where, state in live.items():
             for stream, due in self._timing.due(state, out.now):
                 touched[where] = state
@@ -137,10 +133,10 @@ class Batches:
         out.tally.snapshots += len(records) - 1
         return None
 
-    def _count(self, records: list[Record], out: Emitter, seconds: float) -> None:
+    def _count(self, work: Work, out: Emitter, seconds: float) -> None:
         metrics, states = self._metrics, self._ownership.live.values()
         metrics.add(out.tally, seconds)
         metrics.partitions = len(states)
         metrics.streams = sum(len(state.streams) for state in states)
-        oldest = records[0].timestamp_ms / 1000 if records else 0.0
+        oldest = work[0][1].timestamp_ms / 1000 if work else 0.0
         metrics.lag_seconds = max(out.now.timestamp() - oldest, 0.0) if oldest else 0.0

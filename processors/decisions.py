@@ -68,13 +68,13 @@ class Decider:
     def tick(self, state: PartitionState, name: str, due: datetime, out: Emitter) -> None:
         """Ask a stream whose deadline has passed. Raises Poisoned."""
         live = state.streams[name]
-        now = max(out.now, state.recorded_at)
+        now = state.time(out.now)
         command = _tick_command(live, state.region, due)
         out.tally.ticks += 1
         try:
             if command.command_id in self._poisoned:
                 raise Poisoned(self._poisoned[command.command_id])
-            events = live.kind.aggregate.decide(live.state, Tick(), now)
+            events = live.kind.decide(live.state, Tick(), now)
             again = None if events else live.kind.aggregate.deadline(live.state)
         except Exception:
             log.exception("the deadline of %s could not be decided", name, extra={"stream": name})
@@ -111,7 +111,7 @@ class Decider:
         except msgspec.DecodeError as error:
             return _bury(record, command, dead_letters.UNDECODABLE, str(error), out)
         try:
-            return live.kind.aggregate.decide(live.state, message, max(out.now, state.recorded_at))
+            return live.kind.decide(live.state, message, state.time(out.now))
         except Rejected as refusal:
             return _refuse(command, refusal.code, refusal.detail, out)
         except Exception:

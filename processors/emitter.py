@@ -67,7 +67,7 @@ class Emitter:
             state.add(live)
         if not live.version:
             live.correlation_id = command.correlation_id
-        at = max(self.now, state.recorded_at)
+        at = state.time(self.now)
         topic, partition = state.events
         total = len(messages)
         for index, message in enumerate(messages):

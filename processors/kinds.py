@@ -9,22 +9,34 @@ import msgspec
 from core.aggregate import SHELL_EVENTS, Aggregate, Policy
 from core.eventlog.envelope import Stream
 from core.eventlog.routing import context_of
-from core.eventlog.serialization import Catalogue, Message
+from core.eventlog.serialization import Message, UnknownMessage
 
 SHELL_TYPES = frozenset(message.TYPE for message in SHELL_EVENTS)
-SHELL_CATALOGUE = Catalogue(SHELL_EVENTS)
+_encode = msgspec.json.Encoder().encode
 
 
 class Kind:
     """One aggregate with what the shell derives from it."""
 
-    __slots__ = ("aggregate", "command_decoders", "context", "decode_state", "encode_state", "evolve", "name")
+    __slots__ = (
+        "_event_types",
+        "aggregate",
+        "command_decoders",
+        "context",
+        "decide",
+        "decode_state",
+        "encode_state",
+        "evolve",
+        "name",
+    )
 
     def __init__(self, aggregate: Aggregate) -> None:
         self.aggregate = aggregate
         self.name = aggregate.kind
         self.context = context_of(Stream(aggregate.kind, "-"))
+        self.decide = aggregate.decide
         self.evolve = aggregate.evolve
+        self._event_types = frozenset((*aggregate.events.types, *SHELL_EVENTS))
         self.command_decoders: dict[str, Callable[[msgspec.Raw], Message]] = {
             message.TYPE: msgspec.json.Decoder(message).decode for message in aggregate.commands.types
         }
@@ -32,7 +44,9 @@ class Kind:
         self.decode_state: Callable[[msgspec.Raw], Any] = msgspec.msgpack.Decoder(aggregate.state_type).decode
 
     def encode_event(self, message: Message) -> msgspec.Raw:
-        return (SHELL_CATALOGUE if message.TYPE in SHELL_TYPES else self.aggregate.events).encode(message)
+        if type(message) not in self._event_types:
+            raise UnknownMessage(f"{type(message).__name__} is not an event of '{self.name}'")
+        return msgspec.Raw(_encode(message))
 
 
 class Kinds:

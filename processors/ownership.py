@@ -7,12 +7,14 @@ until it is assigned again).
 import logging
 from collections.abc import Iterable, Mapping
 
-from core.ports import GroupConsumer, TopicPartition
+from core.ports import GroupConsumer, Record, TopicPartition
 from processors.metrics import ProcessorMetrics
 from processors.partition_state import PartitionState
 from processors.restore import Halted, Restorer
 
 log = logging.getLogger("sealane.processors")
+
+Work = list[tuple[PartitionState, Record]]
 
 
 class Ownership:
@@ -48,10 +50,20 @@ class Ownership:
             if self.live.pop(where, None) is not None:
                 self._waiting[where] = True
 
-    def skip(self, where: TopicPartition) -> None:
-        """A command came for a partition that isn't live: it must be read again once it is."""
-        if where in self._waiting:
-            self._waiting[where] = True
+    def match(self, records: Iterable[Record], moved: frozenset[TopicPartition]) -> Work:
+        """The live state of each command. Those of waiting partitions are noted: they must be read again."""
+        work: Work = []
+        topic, partition, state = "", -1, None
+        for record in records:
+            if record[1] != partition or record[0] != topic:
+                topic, partition = record[0], record[1]
+                where = TopicPartition(topic, partition)
+                state = None if where in moved else self.live.get(where)
+                if where in self._waiting:
+                    self._waiting[where] = True
+            if state is not None:
+                work.append((state, record))
+        return work
 
     @property
     def waiting(self) -> bool:

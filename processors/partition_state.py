@@ -45,12 +45,6 @@ class LiveStream:
             self.facts += 1
             self.state = self.kind.evolve(self.state, message)
 
-    def remember(self, command_id: str, limit: int) -> None:
-        """Keeps at least the last `limit` ids. Trimmed in one go: deleting from a dict's front one by one is slow."""
-        self.remembered[command_id] = None
-        if len(self.remembered) >= 2 * limit:
-            self.remembered = dict.fromkeys(list(self.remembered)[-limit:])
-
 
 class PartitionState:
     """The streams of one (context, partition). `commands_next` and `events_next` are the next offsets to read."""
@@ -74,7 +68,8 @@ class PartitionState:
         self.checkpoint_at = EPOCH
         self.commands_end = 0
         self.restored_at = EPOCH
-        self._remembered_limit = options.remembered_commands
+        self._remembered_least = options.remembered_commands
+        self._remembered_most = 2 * options.remembered_commands
         self._retention = timedelta(seconds=options.retention_seconds)
         self._retiring: list[tuple[datetime, str, int]] = []
 
@@ -85,14 +80,22 @@ class PartitionState:
     def settle(self, live: LiveStream, command_id: str, events: int, recorded_at: datetime) -> int:
         """After the events of a decision (or one event read back): memory of the command, and who may leave.
 
-        Answers with the number of streams that left. Safe to repeat for several events of one decision.
+        Answers with the number of streams that left. Ids of commands are trimmed in one go: deleting from a dict's
+        front one by one is slow.
         """
-        live.remember(command_id, self._remembered_limit)
+        remembered = live.remembered
+        remembered[command_id] = None
+        if len(remembered) >= self._remembered_most:
+            live.remembered = dict.fromkeys(list(remembered)[-self._remembered_least :])
         self.events_since_checkpoint += events
         self.recorded_at = recorded_at
         self.dirty[live.name] = None
         self.watch_end(live)
-        return self._evict(recorded_at)
+        return self._evict(recorded_at) if self._retiring and self._retiring[0][0] <= recorded_at else 0
+
+    def time(self, now: datetime) -> datetime:
+        """`now`, but never before what the partition has recorded: owners' clocks differ."""
+        return now if now >= self.recorded_at else self.recorded_at
 
     def watch_end(self, live: LiveStream) -> None:
         """A stream that is finished, or to which nothing but refusals ever happened, leaves after the retention."""

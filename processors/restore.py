@@ -80,7 +80,7 @@ class Restorer:
             if event.stream_version != live.version + 1:
                 raise BadHint(f"{_place(record)} is version {event.stream_version}, expected {live.version + 1}")
             self._fold(live, event, record)
-            live.remember(event.causation_id, self._options.remembered_commands)
+            live.remembered[event.causation_id] = None
         self._history.release()
         self._metrics.cold_loads += 1
 

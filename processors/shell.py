@@ -18,7 +18,6 @@ from core.ports import (
     GroupConsumer,
     LogReader,
     LogUnavailable,
-    Record,
     TopicPartition,
     TransactionalProducer,
 )
@@ -124,17 +123,10 @@ class Processor:
                 moved = self._ownership.restore(consumer)
             except LogUnavailable as error:
                 failure = error
-        count = self._batches.run([record for record in records if self._is_ours(record, moved)], consumer, producer)
+        count = self._batches.run(self._ownership.match(records, moved), consumer, producer)
         if failure is not None:
             raise failure
         return count
-
-    def _is_ours(self, record: Record, moved: frozenset[TopicPartition]) -> bool:
-        where = TopicPartition(record.topic, record.partition)
-        if where in self._ownership.live:
-            return where not in moved
-        self._ownership.skip(where)
-        return False
 
     def _clients(self) -> tuple[GroupConsumer, TransactionalProducer]:
         if self._producer is None:

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from processors.options import ProcessorOptions
 from processors.partition_state import PartitionState
 
+_EVENTS_PER_SNAPSHOT = 10
+
 
 class Timing:
     """Pure: all from the state and `now`."""
@@ -16,7 +18,8 @@ class Timing:
         self._grace = timedelta(seconds=options.catch_up_grace_seconds)
 
     def checkpoint_due(self, state: PartitionState, now: datetime) -> bool:
-        if state.events_since_checkpoint >= self._events:
+        # Where most streams are busy at once, a checkpoint as often as that would cost more than the events.
+        if state.events_since_checkpoint >= max(self._events, _EVENTS_PER_SNAPSHOT * len(state.dirty)):
             return True
         return bool(state.dirty or state.evicted) and now - state.checkpoint_at >= self._interval
 

@@ -48,7 +48,7 @@ class ProcessExecutor:
         uid = None if self._settings.uid_base is None else self._settings.uid_base + job.slot
         try:
             if uid is not None:
-                for name in PRIVATE_DIRECTORIES:
+                for name in (*PRIVATE_DIRECTORIES, "output/values"):
                     os.chown(job.directory / name, uid, uid)
             write_identity(job.directory, os.geteuid() if uid is None else uid)
         except OSError as error:

@@ -25,6 +25,8 @@ class BrokerSettings:
 
     `group_heartbeat_ms` is how often a consumer of the new group protocol reports, so how fast it learns of its
     partitions; `group_session_ms` after its last report a killed one's partitions move on.
+    A broker that was killed is let in again when `broker_session_ms` have passed since; shorter than a long pause of
+    a busy machine would shut it out for no reason.
     `controllers` are the `host:port` of every controller when there are more nodes than this one.
     """
 
@@ -35,6 +37,7 @@ class BrokerSettings:
     min_insync_replicas: int = 1
     group_heartbeat_ms: int = 1000
     group_session_ms: int = 6000
+    broker_session_ms: int = 3000
     heap_mb: int = 256
 
 
@@ -77,6 +80,8 @@ def _replication(settings: BrokerSettings) -> dict[str, str]:
     return {
         "default.replication.factor": factor,
         "min.insync.replicas": in_sync,
+        "broker.session.timeout.ms": str(settings.broker_session_ms),
+        "broker.heartbeat.interval.ms": str(settings.broker_session_ms // 3),
         "offsets.topic.replication.factor": factor,
         "transaction.state.log.replication.factor": factor,
         "transaction.state.log.min.isr": in_sync,

@@ -22,7 +22,7 @@ _LAUNCH = Path(__file__).with_name("launch.py")
 _FIRST_READY_POLL_SECONDS = 0.02
 _LONGEST_READY_POLL_SECONDS = 0.25
 _LOG_BYTES = 10 * 1024 * 1024
-_TAIL_BYTES = 4096
+_TAIL_BYTES = 16 * 1024
 _TAIL_LINES = 15
 
 
@@ -137,14 +137,15 @@ def describe_exit(returncode: int) -> str:
 
 
 def log_tail(path: Path) -> str:
-    """The last lines of a log file, or what stands for them when there are none."""
+    """The last lines of a log file without Java's stack frames, or what stands for them when there are none."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
             lines = file.read().decode(errors="replace").splitlines()
     except OSError as error:
         return f"(no log: {error.strerror})"
-    return "\n".join(lines[-_TAIL_LINES:]) or "(the log is empty)"
+    telling = [line for line in lines if not line.startswith("\tat ")]
+    return "\n".join(telling[-_TAIL_LINES:]) or "(the log is empty)"
 
 
 class Server:

@@ -20,7 +20,7 @@ from infra.embedded.kafka_config import BrokerSettings
 from tests.support.containers import KAFKA_IMAGE, POSTGRES_IMAGE, docker_has, kafka_container, postgres_container
 
 # A killed consumer's partitions move on quickly, so tests of that are quick; an idle CPU is of no concern here.
-TEST_BROKER = BrokerSettings(group_heartbeat_ms=300, group_session_ms=3000)
+TEST_BROKER = BrokerSettings(group_heartbeat_ms=300, group_session_ms=3000, broker_session_ms=1500)
 
 
 @contextmanager
