@@ -1,6 +1,5 @@
 """Apps: what is built, and starting a run of it by hand."""
 
-
 import msgspec
 from fastapi import APIRouter
 
