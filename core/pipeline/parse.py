@@ -113,7 +113,7 @@ class _Builder:
 
     def _scalar(self, event: Any) -> None:
         self._check_tag(event)
-        plain = event.tag in _PLAIN_TAGS or (event.tag is None and event.style is None)
+        plain = event.tag in _PLAIN_TAGS or (event.tag is None and not event.style)
         node = Scalar(event.value, plain, *_place(event), event.style == "|")
         if event.anchor:
             self._anchors[event.anchor] = node
