@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from agents.log_chunker import LineSplitter, Piece
 from agents.log_spool import LogSpool, SpoolFull
+from agents.spool_store import SpoolStore
 from core.protocol.logs import LogChunk, LogLine, StreamName, encode_chunk
 from core.protocol.messages import LogWritten, encode
 from core.runs.spec import LogSummary
@@ -24,7 +25,8 @@ class JobLog:
         self._spool = spool
         self._max_bytes = max_bytes
         self._clock_us = clock_us
-        self._written = written
+        self._store = store
+        self._on_full = on_full
         self._splitters: dict[StreamName, LineSplitter] = {"stdout": LineSplitter(), "stderr": LineSplitter()}
         self._lines: list[LogLine] = []
         self._lines_bytes = 0
@@ -32,7 +34,7 @@ class JobLog:
         self._chunks = self._first_line = self._kept_bytes = self._dropped_bytes = 0
         self._idle_flushes = 0
         self._timer: asyncio.TimerHandle | None = None
-        self.spool_error = ""
+        self._full = False
 
     def begin_step(self, index: int) -> None:
         """What follows belongs to step `index`; -1 for set-up and clean-up."""
@@ -49,7 +51,7 @@ class JobLog:
     def write(self, stream: StreamName, data: bytes) -> None:
         """Output of a step, as it arrived. Over the limit it is counted and dropped."""
         room = self._max_bytes - self._kept_bytes
-        if self.spool_error or room <= 0:
+        if self._full or room <= 0:
             self._dropped_bytes += len(data)
             return
         self._kept_bytes += min(room, len(data))
@@ -58,6 +60,13 @@ class JobLog:
             self._cut(len(data) - room)
         self._idle_flushes = 0
         self._schedule()
+
+    def has_room(self) -> bool:
+        """Whether more output should be read now."""
+        return self._store.has_room(self._spool)
+
+    async def wait_for_room(self) -> None:
+        await self._store.wait_for_room(self._spool)
 
     def end_streams(self) -> None:
         """A step's output ended: what has no newline yet is its last line."""
@@ -114,11 +123,13 @@ class JobLog:
             append(lambda number: _frame(number, chunk))
         except SpoolFull as error:
             self._dropped_bytes += sum(len(line.data) for line in chunk.lines)
-            self.spool_error = self.spool_error or str(error)
+            if not self._full:
+                self._full = True
+                self._on_full(str(error))
             return
         self._chunks += 1
         self._first_line += len(chunk.lines)
-        self._written()
+        self._store.written()
 
     def _schedule(self) -> None:
         if self._timer is None:

@@ -1,16 +1,4 @@
-"""Runs one attempt of a job from set-up to clean-up. The end is always reported, and clean-up always runs.
-
-| why an attempt ends                  | outcome   | reason         |
-|--------------------------------------|-----------|----------------|
-| all steps succeeded                  | success   |                |
-| a step's exit code was not 0         | failure   | exit-code      |
-| a step or the job took too long      | failure   | timeout        |
-| memory ran out                       | failure   | oom-killed     |
-| $OUTPUT is not what it must be       | failure   | output-invalid |
-| the hub or the operator cancelled it | cancelled | cancelled      |
-| workspace or sandbox can't be made   | error     | setup-failed   |
-| the spool's disk is full             | error     | spool-full     |
-"""
+"""Runs one attempt of a job from set-up to clean-up. The end is always reported, and clean-up always runs."""
 
 import asyncio
 import logging
@@ -22,18 +10,16 @@ from pathlib import Path
 
 import msgspec
 
-from agents.checkout import GIT_CONFIG, CheckoutError, explain_exit, fetchable, public_url
+from agents.checkout import GIT_CONFIG, fetchable
 from agents.executors.base import Executor, JobRequest, Sandbox, SandboxError
 from agents.job_log import JobLog
+from agents.job_steps import JobSteps
+from agents.job_verdict import Verdict
 from agents.log_spool import LogSpool
-from agents.outputs import OutputError, read_outputs
 from agents.reports import Reports
 from agents.spool_store import SpoolStore
-from agents.step_command import StepError, step_command
-from agents.step_process import StepEnd, StepProcess
 from agents.workspace import WorkspaceError, create_job_directory, remove_job_directory
-from core.pipeline.plan import Status, Step
-from core.runs.spec import JobSpec, Outcome, StepOutcome, StepResult
+from core.runs.spec import JobSpec
 
 log = logging.getLogger("sealane.agent")
 
@@ -60,53 +46,48 @@ class JobRunner:
         self.spec = msgspec.structs.replace(spec, source=fetchable(spec.source, tools.gateway_url))
         self.slot = slot
         self._tools = tools
-        self._spool = spool
-        self._log = JobLog(spool, spec.max_log_bytes, _clock_us, tools.store.written)
+        self._verdict = Verdict()
+        self._log = JobLog(spool, spec.max_log_bytes, _clock_us, tools.store, self._spool_is_full)
         self._reports = Reports(spool, tools.now, tools.store.written)
-        self._status: Status = "success"
-        self._reason = self._detail = ""
-        self._results: list[StepResult] = []
-        self._current: StepProcess | None = None
-        self._cancelled = False
-        self._broke = False
-        self._grace_seconds = 10
-        self._deadline = time.monotonic() + spec.timeout_seconds
+        self._steps = JobSteps(self.spec, self._verdict, self._log, self._reports, tools.machine)
 
     async def run(self) -> None:
         outputs: dict[str, str] = {}
         directory: Path | None = None
         try:
+            self._check_job()
             directory = create_job_directory(self._tools.jobs, self.spec.attempt_key)
             outputs = await self._run_in(directory)
+        except _Refused as error:
+            self._breaks("refused", str(error))
         except (WorkspaceError, SandboxError, OSError) as error:
-            self._broken("setup-failed", str(error))
+            self._breaks("setup-failed", str(error))
+        except Exception as error:
+            log.exception("%s ended in an error of the agent", self.spec.attempt_key)
+            self._breaks("agent-error", f"{type(error).__name__}: {error}")
         finally:
             if directory is not None:
                 await self._remove(directory)
-            self._finish(outputs)
+            summary = self._log.close()
+            self._reports.job_finished(self._verdict, tuple(self._steps.results), outputs, summary)
 
     def cancel(self, grace_seconds: int) -> None:
         """SIGTERM to the running step now, SIGKILL after the grace; later steps run only if they ask for it."""
-        if self._cancelled:
-            return
-        self._cancelled = True
-        self._grace_seconds = grace_seconds
-        self._status = "cancelled"
-        self._log.system("The job was cancelled.")
-        if self._current is not None:
-            self._current.stop("cancelled", grace_seconds)
+        if self._verdict.status != "cancelled":
+            self._verdict.cancel()
+            self._log.system("The job was cancelled.")
+        self._steps.stop("cancelled", grace_seconds)
 
     def abandon(self) -> None:
         """Kill at once: the attempt is somebody else's."""
-        self._cancelled = True
-        self._status = "cancelled"
-        self._deadline = 0.0
-        if self._current is not None:
-            self._current.stop("cancelled", 0)
+        self._verdict.cancel()
+        self._steps.stop_for_good("cancelled")
 
     async def _run_in(self, directory: Path) -> dict[str, str]:
         isolation = self._tools.executor.isolation
-        self._log.system(f"{self.spec.name} of {self.spec.app}, attempt {self.spec.attempt}, in {isolation.kind}")
+        self._log.system(
+            f"Job {self.spec.name} of {self.spec.app}, attempt {self.spec.attempt}; isolation: {isolation.kind}"
+        )
         (directory / "scripts" / "gitconfig").write_text(GIT_CONFIG)
         request = JobRequest(
             attempt_key=self.spec.attempt_key,
@@ -117,89 +98,39 @@ class JobRunner:
         )
         sandbox = await self._tools.executor.prepare(request)
         try:
-            for index, step in enumerate(self.spec.steps):
-                await self._step(index, step, sandbox, directory)
-            return self._outputs(directory)
+            return await self._steps.run(sandbox, directory)
         finally:
-            await sandbox.close()
+            await self._close(sandbox)
 
-    async def _step(self, index: int, step: Step, sandbox: Sandbox, directory: Path) -> None:
-        if self._status not in step.when or self._deadline <= time.monotonic():
-            self._results.append(StepResult(index, step.name, "skipped", reason=f"the job is {self._status}"))
-            return
-        self._log.begin_step(index)
-        started_at = self._reports.step_started(index)
-        end = await self._run_step(index, step, sandbox, directory)
-        self._log.end_streams()
-        if end.text:
-            self._log.system(end.text)
-        self._log.begin_step(-1)
-        outcome: StepOutcome = "success" if end.ok else "cancelled" if end.reason == "cancelled" else "failure"
-        result = StepResult(
-            index, step.name, outcome, end.exit_code, "" if end.ok else end.reason, started_at, self._tools.now()
-        )
-        self._results.append(result)
-        self._reports.step_finished(result)
-        if not end.ok and not step.continue_on_error and self._status == "success":
-            self._status, self._reason = "failure", end.reason
-            self._detail = f"step '{step.name}': {end.text or f'exit code {end.exit_code}'}"
+    def _check_job(self) -> None:
+        if self.spec.image and not self._tools.executor.runs_images:
+            raise _Refused(
+                f"the job asks for image '{self.spec.image}', but this agent runs jobs as processes of its machine: "
+                "remove 'image', or choose a pool whose agents run containers"
+            )
 
-    async def _run_step(self, index: int, step: Step, sandbox: Sandbox, directory: Path) -> StepEnd:
-        try:
-            command = step_command(self.spec, index, step, sandbox.paths, directory / "scripts", self._tools.machine)
-            self._log.system(f"$ {_headline(step, self.spec)}")
-            process = await sandbox.run(command)
-        except (StepError, CheckoutError, SandboxError, OSError) as error:
-            return StepEnd(None, "setup-failed", str(error))
-        self._current = StepProcess(process, self._log, self._tools.store, self._spool)
-        try:
-            end = await self._current.finished(self._seconds_left(step))
-        finally:
-            self._current = None
-        if step.uses == "git-checkout" and not end.ok and end.reason == "exit-code":
-            return StepEnd(end.exit_code, end.reason, explain_exit(end.exit_code or 0, self.spec.source))
-        return end
+    def _spool_is_full(self, detail: str) -> None:
+        """Going on without a log would look like silence."""
+        self._verdict.breaks("spool-full", f"the agent has no room to keep the job's log: {detail}")
+        self._steps.stop_for_good("spool-full")
 
-    def _seconds_left(self, step: Step) -> float:
-        left = self._deadline - time.monotonic()
-        return max(0.0, min(left, step.timeout_seconds) if step.timeout_seconds else left)
-
-    def _outputs(self, directory: Path) -> dict[str, str]:
-        try:
-            return read_outputs(directory / "output" / "values")
-        except OutputError as error:
-            if self._status == "success":
-                self._status, self._reason, self._detail = "failure", "output-invalid", str(error)
-            self._log.system(str(error))
-            return {}
-
-    def _broken(self, reason: str, detail: str) -> None:
+    def _breaks(self, reason: str, detail: str) -> None:
         self._log.system(f"{reason}: {detail}")
-        self._broke = True
-        self._reason, self._detail = reason, detail
+        self._verdict.breaks(reason, detail)
+
+    async def _close(self, sandbox: Sandbox) -> None:
+        try:
+            await sandbox.close()
+        except (SandboxError, OSError):
+            log.exception("the sandbox of %s was not given back wholly", self.spec.attempt_key)
 
     async def _remove(self, directory: Path) -> None:
         if not await asyncio.to_thread(remove_job_directory, directory):
-            log.warning("%s could not be removed wholly", directory)
-
-    def _finish(self, outputs: dict[str, str]) -> None:
-        if self._log.spool_error and not self._cancelled:
-            self._broken("spool-full", self._log.spool_error)
-        summary = self._log.close()
-        reason = "cancelled" if self._status == "cancelled" else self._reason
-        self._reports.job_finished(self._outcome(), reason, self._detail, tuple(self._results), outputs, summary)
-
-    def _outcome(self) -> Outcome:
-        if self._status == "cancelled":
-            return "cancelled"
-        return "error" if self._broke else self._status
+            log.warning("%s could not be removed wholly; the next start tries again", directory)
 
 
-def _headline(step: Step, spec: JobSpec) -> str:
-    if step.uses == "git-checkout":
-        return f"git-checkout {public_url(spec.source.repository_url)} {spec.source.commit[:12]}"
-    lines = (step.run or "").strip().splitlines() or [""]
-    return lines[0] if len(lines) == 1 else f"{lines[0]} (+{len(lines) - 1} lines)"
+class _Refused(Exception):
+    """The executor can't run such a job."""
 
 
 def _clock_us() -> int:

@@ -36,8 +36,8 @@ def parse_outputs(data: bytes) -> dict[str, str]:
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise OutputError(f"$OUTPUT line {line} is not UTF-8") from error
+        place = data.count(b"\n", 0, error.start) + 1
+        raise OutputError(f"$OUTPUT line {place} is not UTF-8") from error
     values: dict[str, str] = {}
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from agents.job_verdict import Verdict
 from agents.log_spool import LogSpool
 from core.protocol.messages import JobFinished, ReliableMessage, StepFinished, StepStarted, encode
-from core.runs.spec import LogSummary, Outcome, StepResult
+from core.runs.spec import LogSummary, StepResult
 
 
 class Reports:
@@ -22,15 +23,16 @@ class Reports:
         self._append(lambda number: StepStarted(number=number, attempt_key=key, epoch=epoch, index=index, at=at))
         return at
 
+    def step_ended(self) -> datetime:
+        return self._now()
+
     def step_finished(self, result: StepResult) -> None:
         key, epoch, at = self._spool.attempt_key, self._spool.epoch, self._now()
         self._append(lambda number: StepFinished(number=number, attempt_key=key, epoch=epoch, at=at, result=result))
 
     def job_finished(
         self,
-        outcome: Outcome,
-        reason: str,
-        detail: str,
+        verdict: Verdict,
         steps: tuple[StepResult, ...],
         outputs: dict[str, str],
         log: LogSummary,
@@ -41,9 +43,9 @@ class Reports:
                 number=number,
                 attempt_key=self._spool.attempt_key,
                 epoch=self._spool.epoch,
-                outcome=outcome,
-                reason=reason,
-                detail=detail,
+                outcome=verdict.outcome,
+                reason=verdict.reason,
+                detail=verdict.detail,
                 steps=steps,
                 outputs=outputs,
                 log=log,

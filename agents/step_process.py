@@ -4,13 +4,11 @@ import asyncio
 from dataclasses import dataclass
 from typing import Literal
 
-from agents.executors.base import SandboxProcess
+from agents.executors.base import LimitHits, SandboxProcess
 from agents.job_log import JobLog
-from agents.log_spool import LogSpool
 from agents.output_pump import OutputPump
-from agents.spool_store import SpoolStore
 
-StopReason = Literal["timeout", "cancelled"]
+StopReason = Literal["timeout", "cancelled", "spool-full"]
 TIMEOUT_GRACE_SECONDS = 10
 DRAIN_SECONDS = 5.0
 
@@ -31,11 +29,11 @@ class StepEnd:
 class StepProcess:
     """Stops reading while the spool has no room, so a step that writes too fast waits in its own pipe."""
 
-    def __init__(self, process: SandboxProcess, log: JobLog, store: SpoolStore, spool: LogSpool) -> None:
+    def __init__(self, process: SandboxProcess, log: JobLog) -> None:
         self._process = process
         self._stop_reason: StopReason | None = None
         self._killer: asyncio.TimerHandle | None = None
-        self._pump = OutputPump(process, log.write, lambda: store.has_room(spool), lambda: store.wait_for_room(spool))
+        self._pump = OutputPump(process, log.write, log.has_room, log.wait_for_room)
 
     async def finished(self, timeout_seconds: float) -> StepEnd:
         loop = asyncio.get_running_loop()
@@ -69,14 +67,21 @@ class StepProcess:
 
     def _end(self, code: int, timeout_seconds: float) -> StepEnd:
         code = 128 - code if code < 0 else code
-        hits = self._process.limit_hits()
-        if self._stop_reason == "cancelled":
-            return StepEnd(code, "cancelled")
         if self._stop_reason == "timeout":
             return StepEnd(code, "timeout", f"Stopped after {timeout_seconds:.0f} s: the timeout is over.")
-        if hits.out_of_memory and code != 0:
-            return StepEnd(code, "oom-killed", "A process was killed: the job's memory limit is reached.")
-        refused = "The job's limit of processes was reached." if hits.processes_refused else ""
-        if code == 0:
-            return StepEnd(0, "", refused)
-        return StepEnd(code, "exit-code", refused or f"Exit code {code}.")
+        if self._stop_reason is not None:
+            return StepEnd(code, self._stop_reason)
+        return explain_end(code, self._process.limit_hits())
+
+
+def explain_end(code: int, hits: LimitHits) -> StepEnd:
+    """What the exit code and the limits say. A step that coped with a limit has succeeded."""
+    notes = []
+    if hits.out_of_memory:
+        notes.append("A process was killed: the job's memory limit is reached.")
+    if hits.processes_refused:
+        notes.append(f"The job's limit of processes was reached; {hits.processes_refused} were not started.")
+    if code == 0:
+        return StepEnd(0, "", " ".join(notes))
+    reason = "oom-killed" if hits.out_of_memory else "process-limit" if hits.processes_refused else "exit-code"
+    return StepEnd(code, reason, " ".join([*notes, f"Exit code {code}."]))

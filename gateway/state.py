@@ -11,6 +11,7 @@ from gateway.realtime.event_hub import EventHub
 from gateway.realtime.log_gap import GapReader
 from gateway.realtime.log_tail import LogTail
 from gateway.services import GatewayServices
+from projections.queries.consistency import read_offsets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,3 +27,17 @@ class GatewayState:
     gaps: GapReader
     decisions: DecisionMemory
     closing: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def make_state(services: GatewayServices, authenticator: Authenticator) -> GatewayState:
+    metrics = GatewayMetrics(services.registry)
+    return GatewayState(
+        services=services,
+        metrics=metrics,
+        authenticator=authenticator,
+        gate=ProjectionGate(lambda: read_offsets(services.db)),
+        hub=EventHub(services.tail, (authenticator.observe,)),
+        log_tail=LogTail(services.log_readers, services.topology, metrics.log_tail_lag.set),
+        gaps=GapReader(services.log_readers),
+        decisions=DecisionMemory(),
+    )

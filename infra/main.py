@@ -8,15 +8,8 @@ from gateway.cli.context import AsJson
 from gateway.cli.errors import CliError, Exit
 from gateway.cli.main import make_cli, run_cli
 from gateway.cli.output import console, print_json
-from infra.settings import Settings, SettingsError, load_settings
-
-
-def settings_or_error() -> Settings:
-    """The settings. Raises CliError where one is wrong."""
-    try:
-        return load_settings()
-    except SettingsError as error:
-        raise CliError(f"{error} [{error.code}]", Exit.INVALID_INPUT, error.code) from error
+from infra.role_commands import add_log_commands, gateway, processor, worker
+from infra.settings_command import settings_or_error
 
 
 def up(
@@ -57,41 +50,10 @@ def doctor(as_json: AsJson = False) -> None:
         raise typer.Exit(Exit.UNAVAILABLE)
 
 
-def gateway() -> None:
-    """Run a gateway (foreground)."""
-    from infra.roles import gateway as run_gateway
-
-    run_gateway(settings_or_error())
-
-
-def processor(instance: Annotated[str, typer.Option(help="Its name; one process per name.")] = "1") -> None:
-    """Run a processor (foreground). Several share the partitions."""
-    from infra.roles import processor as run_processor
-
-    run_processor(settings_or_error(), instance)
-
-
-def worker() -> None:
-    """Run the projector, the log archiver and the connectors (foreground)."""
-    from infra.roles import worker as run_worker
-
-    run_worker(settings_or_error())
-
-
 def main() -> None:
     """Entry point of the console script."""
     cli = make_cli()
     for command in (up, down, doctor, gateway, processor, worker):
         cli.command()(command)
-    _add_agent_and_log_commands(cli)
+    add_log_commands(cli)
     run_cli(cli)
-
-
-def _add_agent_and_log_commands(cli: typer.Typer) -> None:
-    from infra.agent_command import agent
-    from infra.replay_command import replay
-    from infra.topics_command import topics
-
-    cli.command()(agent)
-    cli.command()(replay)
-    cli.add_typer(topics, name="topics")

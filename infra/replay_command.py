@@ -14,7 +14,7 @@ from gateway.cli.errors import CliError, Exit
 from gateway.cli.output import console, error_console, print_json
 from infra.local.installation import with_running_servers
 from infra.settings import load_settings
-from infra.wiring import log_reader
+from infra.wiring.parts import log_reader
 from processors.replay import Replay, Replayed
 
 

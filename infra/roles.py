@@ -16,7 +16,7 @@ from infra.settings import Settings, SettingsError, load_settings
 def setup(settings: Settings) -> None:
     """Topics and tables as this version needs them; safe to repeat and to run twice at once."""
     from infra.kafka.topics import apply
-    from infra.wiring import migrate_database, topic_admin
+    from infra.wiring.parts import migrate_database, topic_admin
 
     done = apply(topic_admin(settings), settings.topology.topic_specs())
     migrate_database(settings)
@@ -24,13 +24,13 @@ def setup(settings: Settings) -> None:
 
 
 def gateway(settings: Settings) -> None:
-    from infra.serve import serve_gateway
+    from infra.wiring.gateway import serve_gateway
 
     serve_gateway(settings)
 
 
 def processor(settings: Settings, instance: str = "1") -> None:
-    from infra.wiring import make_processor
+    from infra.wiring.parts import make_processor
 
     work = make_processor(settings, instance)
 
@@ -42,7 +42,7 @@ def processor(settings: Settings, instance: str = "1") -> None:
 
 
 def worker(settings: Settings) -> None:
-    from infra.wiring import worker_loops
+    from infra.wiring.parts import worker_loops
 
     _run_until_told(worker_loops(settings))
 

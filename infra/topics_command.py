@@ -7,7 +7,7 @@ from gateway.cli.errors import CliError, Exit
 from gateway.cli.output import console, print_json
 from infra.kafka.topics import TopicMismatch, TopicPlan, apply, plan
 from infra.settings import load_settings
-from infra.wiring import topic_admin
+from infra.wiring.parts import topic_admin
 
 topics = typer.Typer(help="Kafka topics: compare with the settings, create what is missing.", no_args_is_help=True)
 

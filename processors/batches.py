@@ -19,7 +19,6 @@ from processors.metrics import ProcessorMetrics
 from processors.options import ProcessorOptions
 from processors.ownership import Ownership, Work
 from processors.partition_state import PartitionState
-from processors.restore import Restorer
 from processors.timing import Timing
 
 log = logging.getLogger("sealane.processors")
@@ -34,7 +33,7 @@ class Batches:
         self,
         kinds: Kinds,
         topology: Topology,
-        restorer: Restorer,
+        lookup: StreamLookup,
         ownership: Ownership,
         metrics: ProcessorMetrics,
         clock: Clock,
@@ -47,7 +46,7 @@ class Batches:
         self._clock = clock
         self._options = options
         self._timing = Timing(options)
-        self._decider = Decider(StreamLookup(kinds, topology, restorer), options)
+        self._decider = Decider(lookup, options)
 
     def wait_seconds(self, longest: float) -> float:
         """How long the loop may wait for commands without missing a deadline."""

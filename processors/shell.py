@@ -23,6 +23,7 @@ from core.ports import (
 )
 from processors.batches import Batches
 from processors.kinds import Kinds
+from processors.lookup import StreamLookup
 from processors.metrics import ProcessorMetrics
 from processors.options import ProcessorOptions
 from processors.ownership import Ownership
@@ -63,11 +64,12 @@ class Processor:
         self._sleep = sleep
         self.metrics = ProcessorMetrics()
         kinds = Kinds(aggregates, policies)
-        self._restorer = Restorer(kinds, topology, new_reader, clock, self._options, self.metrics)
+        self.restorer = Restorer(kinds, topology, new_reader, clock, self._options, self.metrics)
         topics = {commands_topic(context): context for context in kinds.contexts}
         self._topics = tuple(topics)
-        self._ownership = Ownership(topics, self._restorer, self.metrics)
-        self._batches = Batches(kinds, topology, self._restorer, self._ownership, self.metrics, clock, self._options)
+        self._ownership = Ownership(topics, self.restorer, self.metrics)
+        lookup = StreamLookup(kinds, topology, self._restorer)
+        self._batches = Batches(kinds, topology, self.restorer, self._ownership, self.metrics, clock, self._options)
         self._consumer: GroupConsumer | None = None
         self._producer: TransactionalProducer | None = None
         self._failures = 0
@@ -77,6 +79,11 @@ class Processor:
     def partitions(self) -> Mapping[TopicPartition, PartitionState]:
         """The live partitions, for inspection."""
         return self._ownership.live
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a partition is owned but not restored yet."""
+        return self._ownership.waiting
 
     def run(self, stop: StopSignal, turn_seconds: float = 1.0) -> None:
         """Work until `stop` is set (it is asked at least every `turn_seconds`), then close()."""
@@ -107,7 +114,7 @@ class Processor:
 
     def close(self) -> None:
         """Hand the partitions over, with a last checkpoint, and leave the group."""
-        for closing in (self._consumer, self._producer, self._restorer):
+        for closing in (self._consumer, self._producer, self.restorer):
             if closing is not None:
                 closing.close()
         self._consumer = self._producer = None

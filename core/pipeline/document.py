@@ -2,18 +2,17 @@
 
 from dataclasses import dataclass
 
-from core.pipeline.checks import check_document
-from core.pipeline.compile import Compiler, schedules_of
+from core.pipeline.compile import Compiler
 from core.pipeline.context import CompileContext
-from core.pipeline.expression_checks import ExpressionChecks
+from core.pipeline.expression_checks import check_everything
 from core.pipeline.expressions import ExpressionError
-from core.pipeline.inputs import declared_inputs, input_of, resolve_inputs
+from core.pipeline.inputs import declared_inputs, resolve_inputs
 from core.pipeline.language import PIPELINE
 from core.pipeline.parse import parse
 from core.pipeline.plan import Plan
 from core.pipeline.problems import Problem
 from core.pipeline.report import Report
-from core.pipeline.trigger import TriggerSpec
+from core.pipeline.trigger_reading import TriggerSpec, trigger_spec
 from core.pipeline.values import Section
 
 
@@ -48,25 +47,5 @@ def read_pipeline(source: bytes, file: str = ".pipeline.yml") -> Document:
     section = PIPELINE.read(root, "", report) if root is not None else None
     if not isinstance(section, Section):
         return Document(file, report.problems(), TriggerSpec(), None)
-    graph = check_document(section, report)
-    ExpressionChecks(section, graph, report).run()
-    return Document(file, report.problems(), _trigger_spec(section.get("trigger")), section)
-
-
-def _trigger_spec(trigger: Section | None) -> TriggerSpec:
-    if trigger is None:
-        return TriggerSpec()
-    return TriggerSpec(
-        branches=_globs(trigger, "branches"),
-        tags=_globs(trigger, "tags"),
-        paths=_globs(trigger, "paths"),
-        paths_ignore=_globs(trigger, "paths_ignore"),
-        pull_requests=trigger.get("pull_requests", False),
-        schedules=schedules_of(trigger),
-        inputs={name: input_of(given) for name, given in declared_inputs(trigger).items()},
-        absent=False,
-    )
-
-
-def _globs(trigger: Section, key: str) -> tuple[str, ...] | None:
-    return tuple(trigger.get(key)) if key in trigger else None
+    check_everything(section, report)
+    return Document(file, report.problems(), trigger_spec(section.get("trigger")), section)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from core.pipeline.checks import Graph, stage_name
+from core.pipeline.checks import Graph, check_document, stage_name
 from core.pipeline.dag import upstream
 from core.pipeline.engine import Expression, ExpressionError, compile_expression
 from core.pipeline.expressions import condition, pieces
@@ -15,6 +15,11 @@ from core.pipeline.values import Condition, Section, Template, expressions_in
 from core.pipeline.vocabulary import FIXED_KEYS
 
 Place = Template | Condition
+
+
+def check_everything(root: Section, report: Report) -> None:
+    """All checks that look beyond a single value: structure first, then expressions."""
+    ExpressionChecks(root, check_document(root, report), report).run()
 
 
 class ExpressionChecks:

@@ -83,7 +83,9 @@ class MatrixKind:
         if not isinstance(node, Mapping):
             return wrong_type(node, path, report, "a map of axes", "write 'axis: [value, value]' lines")
         matrix = Matrix(node, path)
-        clean = all([self._entry(matrix, key.text, item, report) for key, item in node.entries()])
+        # Every entry is read, so that all of its problems are told.
+        read = [self._entry(matrix, key.text, item, report) for key, item in node.entries()]
+        clean = all(read)
         if clean and not matrix.axes and not matrix.include:
             report.add(node, "empty-matrix", "the matrix has no axes and no 'include'", path)
             return INVALID

@@ -1,4 +1,4 @@
-"""The words that several parts of the language share: names, globs, pools, environment variables, what expressions see."""
+"""The words that several parts of the language share: names, pools, variables, what expressions see."""
 
 from typing import Final
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from agents.connectors.links import run_url
 from projections.queries.run_types import Attempt, Job, RunDetail, Stage, Step
 
-_MARKS = {"success": "✓", "failure": "✗", "error": "✗", "cancelled": "⊘", "skipped": "–"}
+_MARKS = {"success": "✓", "failure": "✗", "error": "✗", "cancelled": "⊘", "skipped": "↷"}
 _ENDS = {
     "success": "succeeded",
     "failure": "failed",
@@ -64,7 +64,7 @@ def _before_the_stages(run: RunDetail) -> Iterator[Line]:
 
 def _stage(stage: Stage, alone: bool) -> Iterator[Line]:
     if stage.state == "skipped":
-        yield Line(("skipped", stage.name), f"  – {stage.name}: skipped, {stage.reason or stage.code}")
+        yield Line(("skipped", stage.name), f"  ↷ {stage.name}: skipped, {stage.reason or stage.code}")
         return
     if stage.state == "waiting_approval" and stage.approval is not None:
         who = f" by {' or '.join(stage.approval.groups)}" if stage.approval.groups else ""

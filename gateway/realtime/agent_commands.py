@@ -1,5 +1,7 @@
 """What an agent says, as commands and log records. Ids are derived, so that what is said twice counts once."""
 
+from typing import Any
+
 from core.eventlog.envelope import CommandEnvelope, Stream
 from core.eventlog.routing import make_command
 from core.eventlog.serialization import Catalogue, Message
@@ -30,7 +32,7 @@ class AgentCommands:
     def report(self, session: AgentSession, message: m.StepStarted | m.StepFinished | m.JobFinished) -> CommandEnvelope:
         """The command to the Run."""
         run, job, attempt = split_attempt_key(message.attempt_key)
-        held = {"job_id": job, "attempt": attempt, "epoch": message.epoch, "agent_id": session.agent_id}
+        held: dict[str, Any] = {"job_id": job, "attempt": attempt, "epoch": message.epoch, "agent_id": session.agent_id}
         command_id = derived_id("report", message.attempt_key, message.epoch, message.number)
         correlation = session.leases.get(message.attempt_key, (0, ""))[1] or trace_id(run)
         command = _run_command(message, held)
@@ -67,12 +69,12 @@ class AgentCommands:
         )
 
 
-def _run_command(message: m.StepStarted | m.StepFinished | m.JobFinished, held: dict[str, object]) -> Message:
+def _run_command(message: m.StepStarted | m.StepFinished | m.JobFinished, held: dict[str, Any]) -> Message:
     if isinstance(message, m.StepStarted):
-        return ReportStep(index=message.index, at=message.at, **held)  # type: ignore[arg-type]
+        return ReportStep(index=message.index, at=message.at, **held)
     if isinstance(message, m.StepFinished):
         result = message.result
-        return ReportStep(  # type: ignore[arg-type]
+        return ReportStep(
             index=result.index,
             outcome=result.outcome,
             exit_code=result.exit_code,
@@ -80,7 +82,7 @@ def _run_command(message: m.StepStarted | m.StepFinished | m.JobFinished, held: 
             at=message.at,
             **held,
         )
-    return FinishJob(  # type: ignore[arg-type]
+    return FinishJob(
         outcome=message.outcome,
         reason=message.reason,
         detail=message.detail,

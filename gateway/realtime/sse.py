@@ -33,7 +33,8 @@ async def _alive(
     try:
         while True:
             upcoming = upcoming or asyncio.ensure_future(anext(frames))
-            await asyncio.wait({upcoming, stopped}, timeout=heartbeat_seconds, return_when=asyncio.FIRST_COMPLETED)
+            waited: set[asyncio.Future[Any]] = {upcoming, stopped}
+            await asyncio.wait(waited, timeout=heartbeat_seconds, return_when=asyncio.FIRST_COMPLETED)
             if upcoming.done():
                 yield upcoming.result()
                 upcoming = None

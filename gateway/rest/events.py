@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
@@ -61,6 +61,6 @@ async def _tail(gateway: GatewayState, wanted: dict[str, str]) -> AsyncIterator[
 
 
 def _as_audit(position: Position, event: EventEnvelope) -> AuditEvent:
-    known = {name: getattr(event, name) for name in EventEnvelope.__struct_fields__}
-    place = {"topic": position.topic, "partition": position.partition, "offset": position.offset}
+    known: dict[str, Any] = {name: getattr(event, name) for name in EventEnvelope.__struct_fields__}
+    place: dict[str, Any] = {"topic": position.topic, "partition": position.partition, "offset": position.offset}
     return AuditEvent(position=str(position), **place, **known)

@@ -1,4 +1,4 @@
-"""Agents, pools, queue, approvals, deliveries: what the platform has and what it is busy with."""
+"""Agents, pools, queue, approvals: what the platform has and what it is busy with."""
 
 from typing import Annotated
 
@@ -8,18 +8,16 @@ from fastapi import APIRouter, Query
 from core.eventlog.envelope import Stream
 from core.pools.commands import COMMANDS as POOL_COMMANDS
 from core.pools.commands import DrainAgent
-from gateway.dependencies import Caller, Gateway, IdPart, NamePart, Writing
+from gateway.dependencies import Gateway, IdPart, NamePart, Writing
 from gateway.errors import ApiError
 from gateway.rest.answers import Json, answers, decided, decides
-from gateway.rest.paging import Cursor, Limit
+from gateway.rest.paging import Limit
 from gateway.rest.permissions import API
-from gateway.services import Redelivered
 from gateway.writes import Target
-from projections.queries import deliveries as delivery_queries
 from projections.queries import pools as pool_queries
 from projections.queries.approvals import pending_approvals
 from projections.queries.run_types import Approval
-from projections.queries.types import Agent, Delivery, DeliveryWithBody, Page, Pool, QueueEntry
+from projections.queries.types import Agent, Pool, QueueEntry
 
 router = APIRouter(prefix=API, tags=["operations"])
 
@@ -73,29 +71,3 @@ async def drain_agent(region: NamePart, pool: NamePart, agent: IdPart, gateway: 
 async def list_approvals(gateway: Gateway) -> Json:
     """What waits for somebody, the longest waiting first."""
     return Json(Approvals(await pending_approvals(gateway.services.db)))
-
-
-@router.get("/deliveries", **answers(Page[Delivery]))
-async def list_deliveries(
-    gateway: Gateway,
-    app: Annotated[str | None, Query(max_length=100)] = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-) -> Json:
-    """Webhook deliveries and what became of each, newest first."""
-    return Json(await delivery_queries.list_deliveries(gateway.services.db, app, cursor, limit))
-
-
-@router.get("/deliveries/{delivery}", **answers(DeliveryWithBody))
-async def get_delivery(delivery: IdPart, gateway: Gateway) -> Json:
-    """One delivery with its headers and its body (base64)."""
-    found = await delivery_queries.get_delivery(gateway.services.db, delivery)
-    if found is None:
-        raise ApiError(404, "delivery-not-found", f"There is no delivery '{delivery}'.")
-    return Json(found)
-
-
-@router.post("/deliveries/{delivery}/redeliver", **answers(Redelivered, 202, "The replay is in the log."))
-async def redeliver(delivery: IdPart, gateway: Gateway, caller: Caller) -> Json:
-    """Replay a delivery as it was received. It makes a run only if the first one did not."""
-    return Json(await gateway.services.redeliver(delivery, caller.name), 202)

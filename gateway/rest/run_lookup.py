@@ -8,6 +8,8 @@ from gateway.state import GatewayState
 from gateway.writes import Target
 from projections.queries.attempts import AttemptState, attempt_state
 from projections.queries.audit import stream_range
+from projections.queries.run_detail import run_detail
+from projections.queries.run_types import RunDetail
 from projections.queries.runs import find_run
 
 
@@ -39,3 +41,11 @@ async def existing_attempt(gateway: GatewayState, run: str, job: str, attempt: s
         detail = f"Job '{job}' of run {run_id} has no attempt {attempt} (yet)."
         raise ApiError(404, "attempt-not-found", detail)
     return found
+
+
+async def run_document(gateway: GatewayState, run_id: str) -> RunDetail:
+    """Raises 404 `run-not-found`."""
+    document = await run_detail(gateway.services.db, run_id)
+    if document is None:
+        raise ApiError(404, "run-not-found", f"There is no run '{run_id}'.")
+    return document

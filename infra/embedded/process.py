@@ -20,7 +20,7 @@ Progress = Callable[[str], None]
 
 _LAUNCH = Path(__file__).with_name("launch.py")
 _FIRST_READY_POLL_SECONDS = 0.02
-_LONGEST_READY_POLL_SECONDS = 0.25
+_LONGEST_READY_POLL_SECONDS = 0.1
 _LOG_BYTES = 10 * 1024 * 1024
 _TAIL_BYTES = 16 * 1024
 _TAIL_LINES = 15

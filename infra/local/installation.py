@@ -18,6 +18,7 @@ from infra.embedded import kafka, postgres
 from infra.embedded.ports import choose_port
 from infra.embedded.process import ProcessSpec, Progress
 from infra.keys import InstallationKey
+from infra.local.connection_file import write_connection
 from infra.settings import Settings
 
 RUNNING_FILE = "running.json"
@@ -77,6 +78,10 @@ class Installation:
                 }
             )
         )
+
+    def announce(self) -> None:
+        """Let the command line find this installation."""
+        write_connection(self.data, self.settings.url, self.key.admin_token)
 
     def setup_command(self) -> tuple[list[str], dict[str, str]]:
         """argv and environment of the short process that creates topics and migrates the database."""

@@ -4,27 +4,21 @@ import signal
 import subprocess
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from rich.console import Console
-from rich.text import Text
 
 from gateway.cli.client import Client
 from gateway.cli.errors import CliError, Exit
-from gateway.cli.live import follow
-from gateway.cli.output import duration
-from gateway.cli.run_view import title
 from infra.embedded.errors import ServerError
 from infra.embedded.process import resident_bytes
 from infra.embedded.supervised import Change, State
 from infra.embedded.supervisor import Supervisor
-from infra.local.connection_file import write_connection
-from infra.local.demo import APP, DemoFailed, SampleApp
+from infra.local.demo import APP, SampleApp
+from infra.local.hints import show_hints
 from infra.local.installation import Installation
 from infra.local.screen import StartScreen
+from infra.local.showcase import show_sample
 from infra.settings import Settings
 
 READY_TIMEOUT_SECONDS = 60.0
@@ -69,10 +63,11 @@ class Up:
             installation = self._start(supervisor)
         client = Client(self._settings.url, installation.key.admin_token)
         self._serving = True
-        self._summary(client, supervisor)
+        self._summary(supervisor)
+        sample = SampleApp(self._settings.data_path / APP, f"{self._settings.url}/git/{APP}.git")
         if self._demo or not client.get("/api/v1/runs", app=APP, limit=1)["items"]:
-            self._show_sample(client)
-        self._hints(client)
+            show_sample(self._console, client, sample)
+        show_hints(self._console, client, sample.folder, self._settings.url)
         threading.Event().wait()
 
     def _start(self, supervisor: Supervisor) -> Installation:
@@ -83,7 +78,7 @@ class Up:
         self._setup(installation)
         supervisor.start(*installation.platform(), *installation.agents())
         self._wait_ready(installation)
-        write_connection(installation.data, self._settings.url, installation.key.admin_token)
+        installation.announce()
         return installation
 
     def _setup(self, installation: Installation) -> None:
@@ -117,64 +112,14 @@ class Up:
             time.sleep(POLL_SECONDS)
         raise ServerError("not-ready", f"after {READY_TIMEOUT_SECONDS:.0f} s: {missing}; logs: {installation.logs}")
 
-    def _summary(self, client: Client, supervisor: Supervisor) -> None:
+    def _summary(self, supervisor: Supervisor) -> None:
         pids = [change.pid for change in supervisor.status() if change.pid]
         memory = sum(resident_bytes(pid) for pid in pids) >> 20
         self._console.print(
-            f"\nSealane is up at [bold]{self._settings.url}[/bold] after {duration(time.monotonic() - self._began)}: "
+            f"\nSealane is up at [bold]{self._settings.url}[/bold] after {time.monotonic() - self._began:.1f} s: "
             f"{len(pids)} processes, {memory} MB, data in {self._settings.data_path}\n",
             soft_wrap=True,
         )
-
-    def _show_sample(self, client: Client) -> None:
-        sample = self._sample()
-        try:
-            sample.prepare()
-            self._console.print(f"pushing the sample app: cd {sample.folder} && git push sealane main", style="dim")
-            before = _newest(client)
-            push = ThreadPoolExecutor(1).submit(sample.push, lambda line: None)
-            run_id = self._await_run(client, before, push)
-            follow(client, run_id, self._console)
-        except (DemoFailed, CliError) as error:
-            self._console.print(Text.assemble(("the sample app's run can't be shown: ", "red"), str(error)))
-
-    def _sample(self) -> SampleApp:
-        return SampleApp(self._settings.data_path / APP, f"{self._settings.url}/git/{APP}.git")
-
-    def _await_run(self, client: Client, before: str, push: "Future[None]") -> str:
-        """The id of the run that the push made. Raises DemoFailed when there is none in time."""
-        deadline = time.monotonic() + READY_TIMEOUT_SECONDS
-        while time.monotonic() < deadline:
-            newest = _newest(client)
-            if newest != before:
-                return newest
-            if push.done():
-                push.result()
-                raise DemoFailed("the push made no run (was the commit pushed before?)")
-            time.sleep(POLL_SECONDS)
-        raise DemoFailed(f"the push made no run within {READY_TIMEOUT_SECONDS:.0f} s")
-
-    def _hints(self, client: Client) -> None:
-        newest = client.get("/api/v1/runs", limit=5)["items"]
-        self._console.print("\nNewest runs", style="bold")
-        for run in newest:
-            self._console.print(Text("  ").append_text(title(run)))
-        folder = _short(self._sample().folder)
-        hints = [
-            ("see that run again", f"sealane show {APP}"),
-            ("read its log", f"sealane logs {APP}"),
-            ("approve, if it waits", f"sealane approve {APP}"),
-            (
-                "change it and push",
-                f"cd {folder} && git commit --allow-empty -m try && git push sealane main",
-            ),
-            ("build your own", f"git remote add sealane {self._settings.url}/git/myapp.git && git push sealane main"),
-            ("the audit trail, live", "sealane events tail"),
-        ]
-        self._console.print("\nTry next, in a second terminal (. .venv/bin/activate)", style="bold")
-        for what, command in hints:
-            self._console.print(f"  {what:<24} [cyan]{command}[/cyan]", soft_wrap=True)
-        self._console.print("\nCtrl-C stops everything; nothing is forgotten.\n", style="dim")
 
     def _on_change(self, change: Change) -> None:
         if change.state is State.STARTING and not self._serving:
@@ -189,16 +134,3 @@ class Up:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
-
-
-def _newest(client: Client) -> str:
-    items: list[dict[str, Any]] = client.get("/api/v1/runs", app=APP, limit=1)["items"]
-    return str(items[0]["id"]) if items else ""
-
-
-def _short(path: Path) -> str:
-    """The path as seen from here, where that is shorter."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

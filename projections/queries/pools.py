@@ -10,7 +10,8 @@ async def list_agents(db: ReadSide, gone: bool = False) -> tuple[Agent, ...]:
     """Those that are there; with `gone` also those that left or were lost."""
     rows = await db.rows(
         sql(
-            """SELECT a.*, coalesce(array_agg(q.attempt_key ORDER BY q.queued_at) FILTER (WHERE q.attempt_key IS NOT NULL),
+            """SELECT a.*, coalesce(array_agg(q.attempt_key ORDER BY q.queued_at)
+                                    FILTER (WHERE q.attempt_key IS NOT NULL),
                                 '{}') AS leases
         FROM agents a LEFT JOIN queue q ON q.region = a.region AND q.pool = a.pool AND q.agent_id = a.agent_id
         WHERE :gone OR a.gone = '' GROUP BY a.region, a.pool, a.agent_id ORDER BY a.region, a.pool, a.agent_id""",

@@ -4,24 +4,14 @@ from core.eventlog.topics import DEAD_LETTERS_TOPIC, WEBHOOKS_TOPIC
 from core.ports import Record
 from projections.changes import Changes
 from projections.facts import Fact, catalogue_of, read_envelope, read_message
-from projections.views import approvals, catalog, concurrency, jobs, pools, principals, runs
+from projections.views.all_views import VIEWS
 from projections.views.handlers import Handler
 from projections.views.logbook import record_dead_letter, record_delivery, record_event
-
-_VIEWS = (
-    approvals.HANDLERS,
-    catalog.HANDLERS,
-    concurrency.HANDLERS,
-    jobs.HANDLERS,
-    pools.HANDLERS,
-    principals.HANDLERS,
-    runs.HANDLERS,
-)
 
 
 def _by_kind_and_type() -> dict[tuple[str, str], tuple[Handler, ...]]:
     found: dict[tuple[str, str], tuple[Handler, ...]] = {}
-    for view in _VIEWS:
+    for view in VIEWS:
         for type_name, handler in view.by_type.items():
             key = (view.kind, type_name)
             found[key] = (*found.get(key, ()), handler)

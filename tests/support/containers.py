@@ -39,15 +39,17 @@ def kafka_container(settings: BrokerSettings) -> Iterator[str]:
     """Bootstrap servers of a broker in a container."""
     # One number inside and outside, because the broker talks to itself by the address that it gives to clients.
     port = choose_port(0, "Kafka in a container")
-    with _running(KAFKA_IMAGE, port, port, _kafka_environment(settings, port)):
+    with _running(KAFKA_IMAGE, port, port, kafka_environment(settings, port)):
         _await(lambda: broker_is_ready(HOST, port, settings.node_id), KAFKA_IMAGE)
         yield f"{HOST}:{port}"
 
 
-def _kafka_environment(settings: BrokerSettings, port: int) -> dict[str, str]:
+def kafka_environment(settings: BrokerSettings, port: int) -> dict[str, str]:
     """The embedded broker's settings as the image spells them, but listening beyond the container's loopback."""
     rendered = server_properties(settings, Path("/tmp/sealane-kafka"), port, port + 1)
     properties = dict(line.split("=", 1) for line in rendered.splitlines())
+    # The image formats its storage itself, and does so only for a quorum that is listed.
+    properties["controller.quorum.voters"] = f"1@{properties.pop('controller.quorum.bootstrap.servers')}"
     properties["listeners"] = properties["listeners"].replace(f"PLAINTEXT://{HOST}", "PLAINTEXT://0.0.0.0")
     return {f"KAFKA_{key.upper().replace('.', '_')}": value for key, value in properties.items()}
 

@@ -5,7 +5,7 @@ from hello import greeting
 
 class GreetingTest(unittest.TestCase):
     def test_greets_by_name(self):
-        self.assertEqual(greeting("Ada"), "Hello, Ada!")
+        assert greeting("Ada") == "Hello, Ada!"
 
     def test_greets_the_world_without_a_name(self):
-        self.assertEqual(greeting(""), "Hello, world!")
+        assert greeting("") == "Hello, world!"

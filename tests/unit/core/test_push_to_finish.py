@@ -1,18 +1,23 @@
 """From a push to a finished run, through all aggregates and policies, without a log."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from core.catalog.commands import CreateApp, SubmitTrigger
+from core.eventlog.envelope import Stream
 from core.pipeline.plan import Concurrency, JobPlan, Need, Plan, StagePlan, Step
 from core.pools.commands import AcceptLease, ConnectAgent, RecordHeartbeats
 from core.pools.events import LeaseGranted
 from core.runs.commands import CancelRun, FinishJob, PlanRun
+from core.runs.events import JobBlocked, RunFinished
+from core.runs.spec import Outcome
 from core.trigger import Trigger
 from tests.support.household import Household
 
 POOL = "pool/us-east/default"
+POOL_STREAM = Stream.parse(POOL)
 
 
 def stage(name: str, *needs: str, labels: tuple[str, ...] = ()) -> StagePlan:
@@ -43,15 +48,15 @@ def grants(house: Household) -> list[LeaseGranted]:
     return [event for _, event in house.events if isinstance(event, LeaseGranted)]
 
 
-def work(house: Household, grant: LeaseGranted, outcome: str = "success") -> None:
-    held = {"epoch": grant.epoch, "agent_id": grant.agent_id}
+def work(house: Household, grant: LeaseGranted, outcome: Outcome = "success") -> None:
+    held: dict[str, Any] = {"epoch": grant.epoch, "agent_id": grant.agent_id}
     house.send(POOL, AcceptLease(attempt_key=grant.attempt_key, **held))
     run, job, attempt = grant.attempt_key.split("/")
     house.send(f"run/{run}", FinishJob(job_id=job, attempt=int(attempt), outcome=outcome, **held))
 
 
 def outcomes(house: Household) -> list[str]:
-    return [event.outcome for _, event in house.events if event.TYPE == "run.finished"]
+    return [event.outcome for _, event in house.events if isinstance(event, RunFinished)]
 
 
 def plan(house: Household, run: str, *stages: StagePlan, concurrency: Concurrency | None = None) -> None:
@@ -116,7 +121,7 @@ def test_job_without_a_fitting_agent_says_so(house: Household) -> None:
     push(house, "b0", "c1")
     (run,) = run_ids(house)
     plan(house, run, stage("train", labels=("gpu",)))
-    blocked = [event.reason for _, event in house.events if event.TYPE == "job.blocked"]
+    blocked = [event.reason for _, event in house.events if isinstance(event, JobBlocked)]
     assert blocked == ["no agent with label gpu in us-east"]
     house.send(POOL, ConnectAgent(agent_id="g1", session="s", slots=1, labels=("gpu",)))
     assert grants(house)[0].agent_id == "g1"
@@ -128,18 +133,18 @@ def test_cancel_of_a_queued_run_ends_it_at_once(house: Household) -> None:
     plan(house, run, stage("train", labels=("gpu",)))
     house.send(f"run/{run}", CancelRun(by="ann"))
     assert outcomes(house) == ["cancelled"]
-    assert not house.state(house.events[0][0].__class__("pool", "us-east/default")).queue
+    assert not house.state(POOL_STREAM).queue
 
 
 @pytest.mark.parametrize(("policy", "survivors"), [("queue", 3), ("cancel_running", 1), ("newest_only", 2)])
-def test_concurrency_group_admits_one_at_a_time(house: Household, policy: str, survivors: int) -> None:
+def test_concurrency_group_admits_one_at_a_time(house: Household, policy: Any, survivors: int) -> None:
     for number in range(3):
         push(house, f"c{number}", f"c{number + 1}")
     for run in run_ids(house):
         plan(house, run, stage("deploy"), concurrency=Concurrency("prod", policy))
     for _ in range(10):
         for grant in grants(house):
-            lease = house.state(house.events[0][0].__class__("pool", "us-east/default")).leases.get(grant.attempt_key)
+            lease = house.state(POOL_STREAM).leases.get(grant.attempt_key)
             if lease is not None:
                 work(house, grant)
         house.now += timedelta(seconds=1)

@@ -41,7 +41,7 @@ from infra.kafka.tail import LogEventTail
 from infra.keys import InstallationKey
 from infra.postgres.reading import open_read_side
 from infra.settings import Settings
-from infra.wiring import IDLE_FETCH_MS, kafka, log_reader, object_store, repositories_root
+from infra.wiring.parts import IDLE_FETCH_MS, kafka, log_reader, object_store, repositories_root
 from projections.queries import apps as app_queries
 from projections.queries.deliveries import delivery_results, get_delivery
 from projections.queries.principals import token_owner

@@ -53,9 +53,9 @@ def make_processor(settings: Settings, instance: str) -> "Processor":
         AGGREGATES,
         POLICIES,
         settings.topology,
-        lambda: KafkaGroupConsumer(kafka(settings), PROCESSOR_GROUP, instance_id=name, client_id=name),
+        lambda: KafkaGroupConsumer(kafka(settings), PROCESSOR_GROUP, client_id=name),
         lambda: KafkaTransactionalProducer(kafka(settings), f"sealane-{name}"),
-        lambda: log_reader(settings, f"{name}-restore"),
+        lambda: KafkaLogReader(kafka(settings), f"{name}-restore", settled=True),
         SystemClock(),
         ProcessorOptions(checkpoint_events=settings.snapshot_every_events),
     )

@@ -1,0 +1,13 @@
+"""Every view that is made of events."""
+
+from projections.views import approvals, catalog, concurrency, jobs, pools, principals, runs
+
+VIEWS = (
+    approvals.HANDLERS,
+    catalog.HANDLERS,
+    concurrency.HANDLERS,
+    jobs.HANDLERS,
+    pools.HANDLERS,
+    principals.HANDLERS,
+    runs.HANDLERS,
+)
