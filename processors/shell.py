@@ -68,8 +68,8 @@ class Processor:
         topics = {commands_topic(context): context for context in kinds.contexts}
         self._topics = tuple(topics)
         self._ownership = Ownership(topics, self.restorer, self.metrics)
-        lookup = StreamLookup(kinds, topology, self._restorer)
-        self._batches = Batches(kinds, topology, self.restorer, self._ownership, self.metrics, clock, self._options)
+        lookup = StreamLookup(kinds, topology, self.restorer)
+        self._batches = Batches(kinds, topology, lookup, self._ownership, self.metrics, clock, self._options)
         self._consumer: GroupConsumer | None = None
         self._producer: TransactionalProducer | None = None
         self._failures = 0
