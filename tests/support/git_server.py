@@ -57,8 +57,7 @@ class GitWorld:
         self.followed.set()
         for line in self.lines:
             yield line
-        while not self.hold.is_set():
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(self.hold.wait)
 
     async def _authenticate(self, request: Request) -> GitUser | None:
         return self.user
