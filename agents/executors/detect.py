@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import zlib
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -40,11 +41,13 @@ def make_executor(config: AgentConfig, agent_id: str, hidden: tuple[str, ...]) -
     """The process executor for this machine and configuration."""
     isolation = detect_isolation(config.isolation)
     unprivileged = os.geteuid() == 0 and config.run_as == "unprivileged" and isolation.kind != "none"
-    limits = LimitMaker(config.limits, agent_id)
+    # Two installations on one machine may call their agents the same: control groups and uids must differ.
+    name = f"{agent_id}-{zlib.crc32(str(config.data_dir.resolve()).encode()):08x}"
+    limits = LimitMaker(config.limits, name)
     settings = ProcessSettings(
         isolation=Isolation(isolation.kind, f"{isolation.detail}; {limits.describe}"),
         hidden=(*hidden, *config.hidden_paths),
-        uid_base=uid_base(agent_id, config.slots) if unprivileged else None,
+        uid_base=uid_base(name, config.slots) if unprivileged else None,
     )
     return ProcessExecutor(settings, limits)
 

@@ -39,3 +39,10 @@ def repository_key(url: str) -> str:
 
 def _key(host: str, path: str) -> str:
     return f"{host}/{path.strip('/').removesuffix('.git')}".casefold()
+
+
+def repository_path(url: str) -> str:
+    """`acme/shop`, as the forge writes it: what its API asks for."""
+    match = _SCP_LIKE.fullmatch(url) if "://" not in url else None
+    path = match.group(2) if match else urlsplit(url).path
+    return path.strip("/").removesuffix(".git")

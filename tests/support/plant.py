@@ -108,6 +108,10 @@ class Plant:
     def events(self, context: str = "runs") -> list[EventEnvelope]:
         return [decode_event(record.value or b"") for record in self.records(events_topic(context))]
 
+    def events_of_partition(self, partition: int, context: str = "runs") -> list[EventEnvelope]:
+        records = self.log.partition(TopicPartition(events_topic(context), partition)).read(0, 10**9)[0]
+        return [decode_event(record.value or b"") for record in records]
+
     def types(self, stream: str) -> list[str]:
         return [
             event.type for context in ("runs", "catalog") for event in self.events(context) if event.stream == stream
@@ -147,7 +151,9 @@ class Plant:
 
 
 def check_partition(events: list[EventEnvelope]) -> None:
-    head, versions, decided = GENESIS, defaultdict(int), []
+    head = GENESIS
+    versions: dict[str, int] = defaultdict(int)
+    decided: list[str] = []
     for event in events:
         assert holds(head, event), f"the chain breaks at {event.event_id}"
         head = event.chain
