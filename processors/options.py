@@ -12,6 +12,7 @@ class ProcessorOptions:
 
     max_batch: int = 1000
     checkpoint_events: int = 2000
+    events_per_snapshot: int = 10
     checkpoint_seconds: float = 60.0
     max_snapshot_bytes: int = 4_000_000
     retention_seconds: float = 3600.0

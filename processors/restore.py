@@ -113,12 +113,13 @@ class Restorer:
         state.events_next = record.offset + 1
         live = state.streams.get(event.stream) or self._appear(state, event, record)
         self._metrics.restored_events += 1
+        state.head = event.chain
         if event.stream_version <= live.version:
-            return  # A snapshot may be younger than the checkpoint of a former owner.
+            state.recorded_at = event.recorded_at  # This snapshot is younger than the checkpoint.
+            return
         if event.stream_version != live.version + 1:
             raise Halted(f"{_place(record)} is version {event.stream_version} of {live.name}, after {live.version}")
         self._fold(live, event, record)
-        state.head = event.chain
         state.settle(live, event.causation_id, 1, event.recorded_at)
 
     def _appear(self, state: PartitionState, event: EventEnvelope, record: Record) -> LiveStream:

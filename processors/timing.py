@@ -6,20 +6,19 @@ from datetime import datetime, timedelta
 from processors.options import ProcessorOptions
 from processors.partition_state import PartitionState
 
-_EVENTS_PER_SNAPSHOT = 10
-
 
 class Timing:
     """Pure: all from the state and `now`."""
 
     def __init__(self, options: ProcessorOptions) -> None:
         self._events = options.checkpoint_events
+        self._per_snapshot = options.events_per_snapshot
         self._interval = timedelta(seconds=options.checkpoint_seconds)
         self._grace = timedelta(seconds=options.catch_up_grace_seconds)
 
     def checkpoint_due(self, state: PartitionState, now: datetime) -> bool:
         # Where most streams are busy at once, a checkpoint as often as that would cost more than the events.
-        if state.events_since_checkpoint >= max(self._events, _EVENTS_PER_SNAPSHOT * len(state.dirty)):
+        if state.events_since_checkpoint >= max(self._events, self._per_snapshot * len(state.dirty)):
             return True
         return bool(state.dirty or state.evicted) and now - state.checkpoint_at >= self._interval
 

@@ -26,7 +26,9 @@ from tests.support.counter import COMMANDS, POLICIES, Counter, counter
 
 TOPOLOGY = Topology(("us-east", "eu-west"))
 _decode_letter = msgspec.json.Decoder(DeadLetter).decode
-OPTIONS = ProcessorOptions(checkpoint_events=5, checkpoint_seconds=1e9, catch_up_grace_seconds=0.5)
+OPTIONS = ProcessorOptions(
+    checkpoint_events=5, events_per_snapshot=1, checkpoint_seconds=1e9, catch_up_grace_seconds=0.5
+)
 
 
 class Plant:

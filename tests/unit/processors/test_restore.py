@@ -30,6 +30,7 @@ def busy_plant() -> Plant:
             plant.command(f"run/{n % 2}", Remind(seconds=n)),
         )
         plant.settle(processor)
+    processor.close()
     return plant
 
 
@@ -197,7 +198,7 @@ def test_event_that_is_not_understood_halts_its_partition_and_no_other(
 def plant_event(plant: Plant, version: int) -> bytes:
     """An event as the processor would write it."""
     other = Plant()
-    other.send(*(other.command("run/a", Add()) for _ in range(version)))
+    other.send(*(other.command("run/a", Add(), command_id=f"history-{n}") for n in range(version)))
     other.settle(other.processor("x"))
     return other.records("sealane.runs.events")[-1].value or b""
 
