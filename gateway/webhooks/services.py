@@ -7,13 +7,15 @@ from core.eventlog.topics import Topology
 from core.ports import AsyncProducer, Clock
 
 MAX_BODY_BYTES = 25 << 20
+MAX_RECORD_BYTES = 5 << 20
 
 
 @dataclass(frozen=True)
 class WebhookServices:
     """`apps_by_repository` gets the repository's URLs as the forge writes them and answers with the apps that are
     built from it (compare by core.forges.urls.repository_key; several may share a repository). `webhook_secret` is the
-    secret of an app, for any name. `new_id` makes a unique id for deliveries that bring none.
+    secret of an app, for any name. `new_id` makes a unique id for deliveries that bring none. `max_record_bytes` is
+    what the log takes in one record, where a body is a third longer than it came.
     """
 
     topology: Topology
@@ -23,3 +25,4 @@ class WebhookServices:
     clock: Clock
     new_id: Callable[[], str]
     max_body_bytes: int = MAX_BODY_BYTES
+    max_record_bytes: int = MAX_RECORD_BYTES

@@ -277,6 +277,14 @@ async def test_body_over_the_limit_is_refused_while_it_streams() -> None:
     assert world.stored() == []
 
 
+async def test_body_that_no_record_can_hold_is_refused_for_good() -> None:
+    large = s.github_push(head_commit={"id": s.AFTER, "message": "x" * (4 << 20)})
+    async with World(max_body_bytes=25 << 20).client as client:
+        answer = await client.post("/webhooks/github", content=large.body, headers=signed(large, "shop"))
+    assert problem(answer) == (413, "payload-too-large")
+    assert "log takes" in answer.json()["detail"]
+
+
 async def test_unknown_forge_and_content_type_are_refused(world: World) -> None:
     assert problem(await world.client.post("/webhooks/sourceforge", content=b"{}")) == (404, "forge-unknown")
     headers = signed(s.github_push(), "shop") | {"Content-Type": "text/plain"}
