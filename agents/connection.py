@@ -18,6 +18,7 @@ from core.protocol import messages as m
 log = logging.getLogger("sealane.agent")
 CONNECT_SECONDS = 10.0
 FENCE_SECONDS = 1.0
+SILENT_BEATS = 2.5
 FINAL_CLOSES = {m.CLOSE_UNAUTHENTICATED, m.CLOSE_POOL_FORBIDDEN, m.CLOSE_UNSUPPORTED}
 
 
@@ -59,6 +60,7 @@ class HubConnection:
         self._store = store
         self._outbox = outbox
         self._backoff = backoff
+        self._was_welcome = False
 
     async def run(self) -> None:
         fence = asyncio.create_task(self._fence())
@@ -77,6 +79,7 @@ class HubConnection:
                 additional_headers=headers,
                 compression=None,
                 max_size=16 << 20,
+                ping_interval=None,
                 open_timeout=CONNECT_SECONDS,
                 user_agent_header=None,
             ) as socket:
@@ -86,10 +89,10 @@ class HubConnection:
         except InvalidStatus as error:
             status = error.response.status_code
             if status in (401, 403):
-                raise RefusedForGood(f"the hub at {self._url} answered {status}: is the token right?") from error
+                self._refused(f"the hub at {self._url} answered {status}: is the token right?", error)
             log.warning("the hub at %s answered %d", self._url, status)
         except (OSError, TimeoutError, WebSocketException, msgspec.DecodeError) as error:
-            log.warning("no connection to %s: %s", self._url, error)
+            log.warning("no connection to %s: %s", self._url, str(error) or type(error).__name__)
         finally:
             self._outbox.clear()
             self._worker.disconnected()
@@ -105,6 +108,7 @@ class HubConnection:
             raise msgspec.DecodeError(f"the hub's first word is {type(first).__name__}, not a welcome")
         log.info("connected to %s as %s", self._url, self._worker.agent_id)
         self._backoff.reset()
+        self._was_welcome = True
         self._worker.welcomed(first)
         await _first_to_end(
             self._receive(socket),
@@ -129,6 +133,9 @@ class HubConnection:
         while True:
             await asyncio.sleep(seconds)
             self._outbox.put(m.Heartbeat())
+            # The hub answers each beat; a connection that is dead without having said so looks like this.
+            if self._worker.silent_seconds() > SILENT_BEATS * seconds:
+                raise TimeoutError(f"no answer for {self._worker.silent_seconds():.0f} s")
 
     async def _fence(self) -> None:
         while True:
@@ -139,10 +146,16 @@ class HubConnection:
         code = error.rcvd.code if error.rcvd else 0
         reason = error.rcvd.reason if error.rcvd else "no close was said"
         if code in FINAL_CLOSES:
-            raise RefusedForGood(f"the hub at {self._url} refused this agent: {reason or code}") from error
-        if code == m.CLOSE_REPLACED:
+            self._refused(f"the hub at {self._url} refused this agent: {reason or code}", error)
+        elif code == m.CLOSE_REPLACED:
             raise RefusedForGood(f"another agent has connected as '{self._worker.agent_id}'") from error
         log.warning("the connection to %s ended: %s %s", self._url, code, reason)
+
+    def _refused(self, why: str, cause: Exception) -> None:
+        """An agent that was welcome before waits for better times: its jobs run on, and a mistake may be undone."""
+        if not self._was_welcome:
+            raise RefusedForGood(why) from cause
+        log.error("%s", why)
 
 
 async def _binary(socket: ClientConnection) -> bytes:

@@ -17,10 +17,15 @@ LINE_OVERHEAD_BYTES = 16
 
 
 class JobLog:
-    """`clock_us` tells microseconds since 1970; `written` is called after each append to the spool."""
+    """`clock_us` tells microseconds since 1970; `on_full` is called once, when the spool takes no more."""
 
     def __init__(
-        self, spool: LogSpool, max_bytes: int, clock_us: Callable[[], int], written: Callable[[], None]
+        self,
+        spool: LogSpool,
+        max_bytes: int,
+        clock_us: Callable[[], int],
+        store: SpoolStore,
+        on_full: Callable[[str], None],
     ) -> None:
         self._spool = spool
         self._max_bytes = max_bytes
@@ -33,6 +38,7 @@ class JobLog:
         self._step = -1
         self._chunks = self._first_line = self._kept_bytes = self._dropped_bytes = 0
         self._idle_flushes = 0
+        self._flushed_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._full = False
 
@@ -122,7 +128,9 @@ class JobLog:
         try:
             append(lambda number: _frame(number, chunk))
         except SpoolFull as error:
-            self._dropped_bytes += sum(len(line.data) for line in chunk.lines)
+            lost = sum(len(line.data) for line in chunk.lines if line.stream != "system")
+            self._dropped_bytes += lost
+            self._kept_bytes -= lost
             if not self._full:
                 self._full = True
                 self._on_full(str(error))
@@ -132,12 +140,15 @@ class JobLog:
         self._store.written()
 
     def _schedule(self) -> None:
+        """The first output after a pause goes out at once, what follows it at most every FLUSH_SECONDS."""
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._on_timer)
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_at(max(loop.time(), self._flushed_at + FLUSH_SECONDS), self._on_timer)
 
     def _on_timer(self) -> None:
         """Send what there is; a line that got no newline for a second is shown as far as it goes."""
         self._timer = None
+        self._flushed_at = asyncio.get_running_loop().time()
         self._idle_flushes += 1
         held = [stream for stream, splitter in self._splitters.items() if splitter.holds]
         if held and self._idle_flushes >= PARTIAL_FLUSHES:

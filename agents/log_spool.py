@@ -38,6 +38,7 @@ class LogSpool:
         self._in_flight: deque[tuple[int, int]] = deque()
         self._next = 1
         self._reading: tuple[int, Segment, int] | None = None
+        self._removed = False
 
     def open(self) -> None:
         """Take up what an earlier process left in the directory. Raises OSError."""
@@ -66,7 +67,9 @@ class LogSpool:
         return self.finished and self.acked == self.last_number
 
     def append(self, make_frame: Callable[[int], bytes]) -> int:
-        """Keep `make_frame(number)`. Raises SpoolFull."""
+        """Keep `make_frame(number)`. Raises SpoolFull. A spool that was removed keeps nothing, and says nothing."""
+        if self._removed:
+            return self.last_number
         if self._memory:
             raise SpoolFull(f"{self.directory}: the disk was full before")
         frame = make_frame(self.last_number + 1)
@@ -126,6 +129,7 @@ class LogSpool:
                 segment.sync()
 
     def remove(self) -> None:
+        self._removed = True
         for segment in self._segments:
             segment.close()
         self._segments.clear()

@@ -14,11 +14,13 @@ from agents.data_dir import DataDir
 from agents.environment import machine_environment
 from agents.executors.detect import make_executor
 from agents.job_runner import JobTools
-from agents.leftovers import remove_leftovers
+from agents.leftovers import clear_leftovers
 from agents.spool_store import SpoolStore
 from agents.worker import Worker
 
 SOFTWARE = "sealane-agent/0.1.0"
+# Jobs have 10 s to end after SIGTERM, and what they say then must reach the hub.
+LAST_WORDS_SECONDS = 15.0
 log = logging.getLogger("sealane.agent")
 
 
@@ -43,9 +45,10 @@ def run_agent(config: AgentConfig) -> int:
 
 async def _run(config: AgentConfig, data: DataDir) -> int:
     agent_id = data.agent_id(config.name)
-    remove_leftovers(data.jobs)
+    clear_leftovers(data.jobs)
     executor = make_executor(config, agent_id, (str(data.root),))
     store = SpoolStore(data.spool, config.spool_bytes // config.slots)
+    store.recover()
     tools = JobTools(executor, store, data.jobs, machine_environment(), lambda: datetime.now(UTC), config.gateway_url)
     outbox = Outbox()
     worker = Worker(config, agent_id, store, tools, outbox.put)
@@ -67,16 +70,20 @@ async def _run(config: AgentConfig, data: DataDir) -> int:
 
 
 async def _leave_when_told(worker: Worker, drain_timeout_seconds: float) -> None:
-    """The first SIGTERM drains, the second cancels what runs; after the drain timeout, too."""
+    """The first SIGTERM drains, as the hub may; the second cancels what runs, and so does the drain timeout."""
     signals: asyncio.Queue[None] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, None)
-    await signals.get()
-    log.info("draining")
+    told = [asyncio.ensure_future(signals.get()), asyncio.ensure_future(worker.draining.wait())]
+    await asyncio.wait(told, return_when=asyncio.FIRST_COMPLETED)
+    by_signal = told[0].done()
     worker.drain()
-    ended = asyncio.create_task(worker.ended())
-    again = asyncio.create_task(signals.get())
-    await asyncio.wait((ended, again), timeout=drain_timeout_seconds, return_when=asyncio.FIRST_COMPLETED)
+    ended = asyncio.ensure_future(worker.ended())
+    again = asyncio.ensure_future(signals.get()) if by_signal else told[0]
+    # Who is told to leave by the hub has all the time its jobs need.
+    timeout = drain_timeout_seconds if by_signal else None
+    await asyncio.wait((ended, again), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     if not ended.done():
+        log.info("cancelling what still runs")
         worker.cancel_all()
-        await asyncio.wait((ended,), timeout=15)
+        await asyncio.wait((ended,), timeout=LAST_WORDS_SECONDS)

@@ -6,13 +6,17 @@ so a job that writes a gigabyte waits for its own acknowledgements and not for o
 
 import asyncio
 import hashlib
+import logging
 import shutil
 from pathlib import Path
 
+import msgspec
+
 from agents.log_spool import LogSpool
-from core.protocol.messages import JobFinished, decode_agent_message
+from core.protocol.messages import AgentMessage, JobFinished, decode_agent_message
 
 SYNC_SECONDS = 0.05
+log = logging.getLogger("sealane.agent")
 
 
 class SpoolStore:
@@ -32,9 +36,7 @@ class SpoolStore:
         """The attempts that ended but were not acknowledged when the last process died; the others are dropped."""
         for directory in sorted(path for path in self._root.iterdir() if path.is_dir()):
             spool = LogSpool(directory, "", 0)
-            spool.open()
-            frame = spool.last_frame()
-            last = decode_agent_message(frame) if frame else None
+            last = _last_message(spool)
             if isinstance(last, JobFinished):
                 spool.attempt_key, spool.epoch, spool.finished = last.attempt_key, last.epoch, True
                 self._add(spool)
@@ -43,12 +45,15 @@ class SpoolStore:
         return list(self._spools.values())
 
     def create(self, attempt_key: str, epoch: int) -> LogSpool:
-        """A new spool; replaces one of the same attempt. Raises OSError."""
+        """A new spool; replaces one of the same attempt. On a full disk it is one that keeps only the last words."""
         self.discard(attempt_key)
         name = hashlib.sha256(f"{attempt_key}#{epoch}".encode()).hexdigest()[:24]
         shutil.rmtree(self._root / name, ignore_errors=True)
         spool = LogSpool(self._root / name, attempt_key, epoch)
-        spool.open()
+        try:
+            spool.open()
+        except OSError as error:
+            log.error("%s: the disk takes no spool: %s", attempt_key, error)
         self._add(spool)
         return spool
 
@@ -60,6 +65,10 @@ class SpoolStore:
             spool.remove()
             self._room.set()
             self._sendable.set()
+
+    def finished(self) -> dict[str, int]:
+        """Attempts that ended and are not acknowledged wholly, with their epochs."""
+        return {spool.attempt_key: spool.epoch for spool in self._spools.values() if spool.finished}
 
     def written(self) -> None:
         """Something was appended: send it, and bring it to the disk with whatever else comes until then."""
@@ -95,9 +104,10 @@ class SpoolStore:
         spool.acknowledge(number)
         self._room.set()
         self._sendable.set()
-        if spool.settled:
-            self.discard(attempt_key)
-        return spool.settled
+        if not spool.settled:
+            return False
+        self.discard(attempt_key)
+        return True
 
     def rewind(self) -> None:
         for spool in self._spools.values():
@@ -123,6 +133,17 @@ class SpoolStore:
         dirty = [spool for spool in self._spools.values() if spool.dirty]
         if dirty:
             self._syncing = loop.run_in_executor(None, _sync_all, dirty)
+
+
+def _last_message(spool: LogSpool) -> AgentMessage | None:
+    """The newest whole message; None where there is none, or none that this version understands."""
+    try:
+        spool.open()
+        frame = spool.last_frame()
+        return decode_agent_message(frame) if frame else None
+    except (OSError, ValueError, msgspec.DecodeError) as error:
+        log.warning("%s of an earlier process can't be read: %s", spool.directory, error)
+        return None
 
 
 def _sync_all(spools: list[LogSpool]) -> None:

@@ -6,6 +6,7 @@ that can't reach its hub for so long that the pool gives its leases away kills i
 
 import asyncio
 import logging
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from agents.spool_store import SpoolStore
 from core.protocol import messages as m
 
 log = logging.getLogger("sealane.agent")
+FREE_DISK_BYTES = 64 << 20
 
 
 @dataclass
@@ -39,20 +41,21 @@ class Worker:
         say: Callable[[m.AgentMessage], None],
     ) -> None:
         self.agent_id = agent_id
-        self.draining = False
+        self.draining = asyncio.Event()
         self._config = config
         self._store = store
         self._tools = tools
         self._say = say
         self._jobs: dict[str, Job] = {}
         self._offers: dict[str, m.Offer] = {}
-        self._finished: dict[str, int] = {spool.attempt_key: spool.epoch for spool in store.recover()}
         self._heard_at = time.monotonic()
         self._lost_after_seconds = 30.0
         self._changed = asyncio.Event()
 
     def hello(self, software: str) -> m.Hello:
-        held = {key: job.epoch for key, job in self._jobs.items()} | self._finished
+        """`held`: what runs, what ended and is not acknowledged, and what was accepted but not started yet."""
+        held = {key: offer.epoch for key, offer in self._offers.items()}
+        held |= self._store.finished() | {key: job.epoch for key, job in self._jobs.items()}
         return m.Hello(
             protocol=m.PROTOCOL_VERSION,
             agent_id=self.agent_id,
@@ -70,13 +73,18 @@ class Worker:
         self._lost_after_seconds = welcome.lost_after_seconds
         for attempt_key in welcome.revoked:
             self._abandon(attempt_key, "revoked")
-        if self.draining:
+        for attempt_key, offer in self._offers.items():
+            # The hub's Start may have been lost with the connection; it answers a repeated acceptance with another.
+            self._say(m.AcceptLease(attempt_key=attempt_key, epoch=offer.epoch))
+        if self.draining.is_set():
             self._say(m.Draining())
 
     def disconnected(self) -> None:
-        """Offers die with the connection: the pool makes them again."""
-        self._offers.clear()
         self._store.rewind()
+
+    def silent_seconds(self) -> float:
+        """How long ago the hub was last heard of."""
+        return time.monotonic() - self._heard_at
 
     def take(self, message: m.HubMessage) -> None:
         """One message of the hub."""
@@ -86,12 +94,13 @@ class Worker:
                 self._offered(message)
             case m.Start():
                 self._start(message)
-            case m.Cancel() if message.attempt_key in self._jobs:
+            case m.Cancel() if self._runs(message.attempt_key, message.epoch):
                 self._jobs[message.attempt_key].runner.cancel(message.grace_seconds)
             case m.Abandon():
                 self._abandon(message.attempt_key, message.reason)
             case m.Ack():
-                self._acknowledged(message)
+                self._store.acknowledge(message.attempt_key, message.number)
+                self._changed.set()
             case m.Drain():
                 self.drain()
             case m.Refused():
@@ -101,10 +110,10 @@ class Worker:
 
     def drain(self) -> None:
         """No new jobs; ended() tells when the last one is over and everything is reported."""
-        if not self.draining:
-            self.draining = True
+        if not self.draining.is_set():
+            log.info("draining: no new jobs, %d still run", len(self._jobs))
+            self.draining.set()
             self._say(m.Draining())
-        self._changed.set()
 
     def cancel_all(self) -> None:
         for job in self._jobs.values():
@@ -124,15 +133,18 @@ class Worker:
 
     def fence(self) -> None:
         """Called now and then: after too long a silence the leases are somebody else's."""
-        silent = time.monotonic() - self._heard_at
-        if silent > self._lost_after_seconds and self._jobs:
-            log.error("no word from the hub for %.0f s: killing %d jobs", silent, len(self._jobs))
+        if self._jobs and self.silent_seconds() > self._lost_after_seconds:
+            log.error("no word from the hub for %.0f s: killing %d jobs", self.silent_seconds(), len(self._jobs))
             for attempt_key in list(self._jobs):
                 self._abandon(attempt_key, "hub-unreachable")
 
+    def _runs(self, attempt_key: str, epoch: int) -> bool:
+        job = self._jobs.get(attempt_key)
+        return job is not None and job.epoch == epoch
+
     def _offered(self, offer: m.Offer) -> None:
         key = offer.spec.attempt_key
-        if key in self._jobs:
+        if self._runs(key, offer.epoch):
             return
         reason, detail = self._reason_to_refuse(key)
         if reason:
@@ -143,25 +155,25 @@ class Worker:
 
     def _reason_to_refuse(self, attempt_key: str) -> tuple[str, str]:
         isolation = self._tools.executor.isolation
-        if self.draining:
+        if self.draining.is_set():
             return "draining", ""
         if isolation.kind == "none" and not self._config.unsafe_no_sandbox:
             return "no-sandbox", isolation.detail
-        if attempt_key not in self._offers and len(self._jobs) + len(self._offers) >= self._config.slots:
+        if len(self._jobs) + len(self._offers.keys() - {attempt_key}) >= self._config.slots:
             return "no-free-slot", ""
+        free = shutil.disk_usage(self._tools.jobs).free
+        if free < FREE_DISK_BYTES:
+            return "disk-full", f"{free >> 20} MiB are free for jobs, {FREE_DISK_BYTES >> 20} are needed"
         return "", ""
 
     def _start(self, start: m.Start) -> None:
-        offer = self._offers.pop(start.attempt_key, None)
+        offer = self._offers.get(start.attempt_key)
         if offer is None or offer.epoch != start.epoch:
             return
-        try:
-            spool = self._store.create(start.attempt_key, start.epoch)
-        except OSError as error:
-            log.error("the spool of %s can't be made: %s", start.attempt_key, error)
-            return
+        del self._offers[start.attempt_key]
         taken = {job.runner.slot for job in self._jobs.values()}
-        slot = next(number for number in range(self._config.slots + 1) if number not in taken)
+        slot = next(number for number in range(self._config.slots) if number not in taken)
+        spool = self._store.create(start.attempt_key, start.epoch)
         runner = JobRunner(offer.spec, slot, spool, self._tools)
         task = asyncio.get_running_loop().create_task(self._run(start.attempt_key, runner))
         self._jobs[start.attempt_key] = Job(start.epoch, runner, task)
@@ -169,29 +181,21 @@ class Worker:
     async def _run(self, attempt_key: str, runner: JobRunner) -> None:
         try:
             await runner.run()
-        except Exception:
-            log.exception("%s ended in an error of the agent", attempt_key)
-            self._store.discard(attempt_key)
         finally:
-            job = self._jobs.pop(attempt_key)
-            self._finished[attempt_key] = job.epoch
-            self._changed.set()
-
-    def _acknowledged(self, ack: m.Ack) -> None:
-        if self._store.acknowledge(ack.attempt_key, ack.number):
-            self._finished.pop(ack.attempt_key, None)
+            del self._jobs[attempt_key]
             self._changed.set()
 
     def _abandon(self, attempt_key: str, reason: str) -> None:
         log.warning("abandoning %s: %s", attempt_key, reason)
         self._offers.pop(attempt_key, None)
         self._store.discard(attempt_key)
-        self._finished.pop(attempt_key, None)
         if attempt_key in self._jobs:
             self._jobs[attempt_key].runner.abandon()
         self._changed.set()
 
     def _refused(self, refused: m.Refused) -> None:
         log.warning("the hub refused: %s (%s)", refused.detail, refused.code)
-        if refused.attempt_key and refused.code == "stale-lease":
+        if refused.attempt_key in self._offers:
+            del self._offers[refused.attempt_key]
+        elif refused.attempt_key and refused.code == "stale-lease":
             self._abandon(refused.attempt_key, refused.code)

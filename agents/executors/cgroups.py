@@ -132,6 +132,20 @@ def find_base(name: str, proc: Path = Path("/proc/self")) -> CgroupBase | None:
     return CgroupBase(1, directories) if directories else None
 
 
+def clear_groups(paths: list[Path]) -> int:
+    """End what is left in these groups, remove them, and the agent's group above where it is empty then.
+
+    Answers with how many processes there were.
+    """
+    directories = {str(path): path for path in paths if path.is_dir()}
+    group = JobCgroup(1, directories)
+    left = len(group.pids())
+    group.kill()
+    group.remove()
+    JobCgroup(1, {key: path.parent for key, path in directories.items()}).remove()
+    return left
+
+
 def remove_base(base: CgroupBase) -> None:
     """Give back an empty base."""
     JobCgroup(base.version, base.directories).remove()

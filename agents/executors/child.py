@@ -62,9 +62,12 @@ class Child:
         self.stdout = self.stderr = -1
 
     def terminate(self) -> None:
-        send_signal(self._members(), signal.SIGTERM)
+        if self.alive:
+            send_signal(self._members(), signal.SIGTERM)
 
     def kill(self) -> None:
+        if not self.alive:
+            return
         below = descendants(self._process.pid)
         inits = [pid for pid in below if namespace_pids(pid)[-1:] == [1]] if self._namespaced else []
         if inits:

@@ -2,9 +2,9 @@
 
 import os
 import shutil
-import zlib
 import subprocess
 import tempfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal

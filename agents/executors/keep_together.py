@@ -38,7 +38,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, stop)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    main_child = os.posix_spawn(sys.argv[1], sys.argv[1:], dict(os.environ), setsid=True, setsigdef=[signal.SIGTERM])
+    main_child = os.posix_spawn(sys.argv[1], sys.argv[1:], dict(os.environ), setpgroup=0, setsigdef=[signal.SIGTERM])
     while True:
         pid, status = os.wait()
         if pid == main_child:

@@ -13,6 +13,7 @@ from agents.executors.bubblewrap import bubblewrap_argv, find_bubblewrap
 from agents.executors.child import Child, spawn
 from agents.executors.layout import INSIDE, PRIVATE_DIRECTORIES, job_layout
 from agents.executors.limits import JobLimits, LimitMaker
+from agents.executors.traces import record_cgroups, record_session
 from agents.executors.unshare import find_unshare, unshare_argv
 
 _FIRST_JOB_UID = 61184
@@ -51,6 +52,7 @@ class ProcessExecutor:
                 for name in (*PRIVATE_DIRECTORIES, "output/values"):
                     os.chown(job.directory / name, uid, uid)
             write_identity(job.directory, os.geteuid() if uid is None else uid)
+            record_cgroups(job.directory, limits.cgroup_paths)
         except OSError as error:
             limits.close()
             raise SandboxError(f"the job's directory can't be prepared: {error}") from error
@@ -75,16 +77,13 @@ class ProcessSandbox:
     def paths(self) -> JobPaths:
         return INSIDE if self._settings.isolation.kind != "none" else host_paths(self._job.directory)
 
-    @property
-    def cgroup_paths(self) -> tuple[str, ...]:
-        return self._limits.cgroup_paths
-
     async def run(self, command: Command) -> Child:
         """Raises SandboxError."""
         network = self._job.network if command.network is None else command.network
         inner = ("/bin/sh", self._write_entry(command))
         before = self._limits.hits()
         child = await self._start(inner, network)
+        record_session(self._job.directory, child.pid)
         child.count_hits(self._limits.hits, before)
         self._running.append(child)
         return child

@@ -40,14 +40,21 @@ def send_signal(pids: Iterable[int], number: signal.Signals) -> None:
             os.kill(pid, number)
 
 
-def kill_if_same(pid: int, started: int) -> bool:
-    """SIGKILL a process and its group if it is still the one that started then."""
-    if not started or start_time(pid) != started:
-        return False
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
-    send_signal([pid, *descendants(pid)], signal.SIGKILL)
-    return True
+def kill_session(leader: int, started: int) -> int:
+    """SIGKILL the session's members, if it is still the one whose leader started then; answers how many there were.
+
+    While a session has members, no new process gets its number as pid.
+    """
+    if start_time(leader) not in (0, started):
+        return 0
+    members = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _session(pid) == leader]
+    send_signal(members, signal.SIGKILL)
+    return len(members)
+
+
+def _session(pid: int) -> int:
+    fields = _stat(pid)
+    return int(fields[3]) if fields else 0
 
 
 def _stat(pid: int) -> list[str]:
