@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -14,14 +13,14 @@ from tests.support.sources import ROOT
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The bootstrap, pointed at a project of its own with one small package in its lock file."""
     places = {"ROOT": tmp_path, "VENV": tmp_path / ".venv", "LOCK_FILE": tmp_path / "requirements.lock"}
     places |= {"PYTHON": tmp_path / ".venv/bin/python", "STAMP": tmp_path / ".venv/.sealane-stamp"}
     for name, place in places.items():
         monkeypatch.setattr(bootstrap, name, place)
     places["LOCK_FILE"].write_text(locked("cronsim"))
-    yield bootstrap
+    return bootstrap
 
 
 def locked(name: str) -> str:
@@ -42,7 +41,7 @@ def test_environment_is_made_once_and_has_the_project_in_it(
     done = subprocess.run([tmp_path / ".venv/bin/sealane"], capture_output=True, text=True, check=False)
     assert project.main() == 0
 
-    assert first.startswith("[  0 s] Python packages: preparing")
+    assert "Python packages: preparing" in first.splitlines()[0]
     assert "1 of 1 (cronsim)" in first
     assert (done.returncode, done.stdout, done.stderr) == (3, "it runs\n", "")
     assert capsys.readouterr().out == ""
