@@ -135,7 +135,6 @@ class Batches:
     def _count(self, work: Work, out: Emitter, seconds: float) -> None:
         metrics, states = self._metrics, self._ownership.live.values()
         metrics.add(out.tally, seconds)
-        metrics.partitions = len(states)
         metrics.streams = sum(len(state.streams) for state in states)
         oldest = work[0][1].timestamp_ms / 1000 if work else 0.0
         metrics.lag_seconds = max(out.now.timestamp() - oldest, 0.0) if oldest else 0.0

@@ -39,6 +39,7 @@ class Ownership:
             self.live.pop(where, None)
             self._metrics.halted.pop(_name(where), None)
             log.info("released %s:%d", *where)
+        self._metrics.partitions = len(self.live)
 
     def release_all(self) -> None:
         self.release([*self._waiting, *self.live])
@@ -82,10 +83,12 @@ class Ownership:
             except Halted as halt:
                 self._halt(where, str(halt))
                 continue
-            if self._waiting.pop(where):
+            if self._waiting[where]:
                 consumer.seek(where, state.commands_next)
                 moved.add(where)
+            del self._waiting[where]
             self.live[where] = state
+            self._metrics.partitions = len(self.live)
             log.info("restored %s:%d: %d streams, next event %d", *where, len(state.streams), state.events_next)
         self._restorer.release()
         return frozenset(moved)

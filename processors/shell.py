@@ -109,7 +109,8 @@ class Processor:
         except LogUnavailable as error:
             self.metrics.log_failures += 1
             return self._back_off("log-unavailable", error)
-        self._failures = 0
+        if count:
+            self._failures = 0
         return count
 
     def close(self) -> None:

@@ -40,10 +40,15 @@ class MemoryGroupConsumer:
         self._callbacks = (on_assigned, on_revoked, on_lost)
 
     def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:
-        with self._log.call(self._owner, "consumer.poll"):
-            member = self._join()
-            self._reconcile(member)
-            found = self._read(max_records)
+        before: dict[TopicPartition, int] = {}
+        try:
+            with self._log.call(self._owner, "consumer.poll"):
+                self._reconcile(self._join())
+                before = dict(self._positions)
+                found = self._read(max_records)
+        except LogUnavailable:
+            self._positions |= before  # A poll that fails has taken nothing.
+            raise
         if not found and timeout_seconds > 0:
             self._log.on_idle(timeout_seconds)
         return found

@@ -20,8 +20,13 @@ class MemoryLogReader:
             self._positions = dict(positions)
 
     def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:
-        with self._log.call(self._owner, "reader.poll"):
-            found = self._read(max_records)
+        before = dict(self._positions)
+        try:
+            with self._log.call(self._owner, "reader.poll"):
+                found = self._read(max_records)
+        except LogUnavailable:
+            self._positions = before  # A poll that fails has taken nothing.
+            raise
         if not found and timeout_seconds > 0:
             self._log.on_idle(timeout_seconds)
         return found
