@@ -33,7 +33,9 @@ class AgentCommands:
         """The command to the Run."""
         run, job, attempt = split_attempt_key(message.attempt_key)
         held: dict[str, Any] = {"job_id": job, "attempt": attempt, "epoch": message.epoch, "agent_id": session.agent_id}
-        command_id = derived_id("report", message.attempt_key, message.epoch, message.number)
+        # The agent is part of the id: whoever lies about a lease must not use up the id of its holder's report.
+        reporter = (str(session.pool), session.agent_id)
+        command_id = derived_id("report", *reporter, message.attempt_key, message.epoch, message.number)
         correlation = session.leases.get(message.attempt_key, (0, ""))[1] or trace_id(run)
         command = _run_command(message, held)
         stream = Stream("run", run)

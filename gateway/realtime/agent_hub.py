@@ -6,12 +6,12 @@ the attempt said before, so a finished job never has a hole in its log.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import msgspec
 
-from core.eventlog.envelope import EventEnvelope, Stream
+from core.eventlog.envelope import CommandEnvelope, EventEnvelope, Stream
 from core.eventlog.topics import Topology, events_topic
 from core.ids import split_attempt_key
 from core.pools import commands as c
@@ -19,7 +19,8 @@ from core.pools import events as e
 from core.ports import AsyncProducer, Clock, CommandBus, Decision, DecisionTimeout, EventTail, LogUnavailable
 from core.protocol import messages as m
 from gateway.realtime.agent_commands import AgentCommands
-from gateway.realtime.agent_session import AgentSession
+from gateway.realtime.agent_reports import AgentReports
+from gateway.realtime.agent_session import WINDOW_BYTES, AgentSession
 
 log = logging.getLogger("sealane.agent-hub")
 HEARTBEAT_SECONDS = 5.0
@@ -42,10 +43,9 @@ class AgentHub:
         correlation_of: Callable[[str], Awaitable[str]],
     ) -> None:
         self._bus = bus
-        self._producer = producer
         self._tail = tail
-        self._topology = topology
         self._commands = AgentCommands(topology, clock)
+        self._reports = AgentReports(bus, producer, topology.regions, self._commands, self._record)
         self._new_session = new_session
         self._correlation_of = correlation_of
         self._sessions: dict[tuple[Stream, str], AgentSession] = {}
@@ -91,16 +91,24 @@ class AgentHub:
         revoked = _revoked(decision)
         for held in hello.held:
             if held.attempt_key not in revoked:
-                run = split_attempt_key(held.attempt_key)[0]
-                session.leases[held.attempt_key] = (held.epoch, await self._correlation_of(run))
+                session.leases[held.attempt_key] = (held.epoch, await self._correlation(held.attempt_key))
         self._alive.setdefault(session.pool, set()).add(session.agent_id)
         welcome = m.Welcome(
             session=session.session,
             revoked=revoked,
             heartbeat_seconds=HEARTBEAT_SECONDS,
             lost_after_seconds=FENCE_SECONDS,
+            window_bytes=WINDOW_BYTES,
         )
         return session, welcome
+
+    async def _correlation(self, attempt_key: str) -> str:
+        """Of the attempt's run. The views may be away; no agent is kept waiting for that."""
+        try:
+            return await self._correlation_of(split_attempt_key(attempt_key)[0])
+        except Exception as error:
+            log.warning("the correlation id of %s is not known: %s", attempt_key, error)
+            return ""
 
     async def _connect(self, hello: m.Hello, session: AgentSession) -> Decision:
         command = c.ConnectAgent(
@@ -129,7 +137,7 @@ class AgentHub:
             del self._sessions[key]
 
     async def take(self, session: AgentSession, message: m.AgentMessage) -> None:
-        """One message of an agent. Returns before the log has it, but in order."""
+        """One message of an agent. Returns before the log has it, but in order. Raises MalformedReport."""
         self._alive.setdefault(session.pool, set()).add(session.agent_id)
         match message:
             case m.Heartbeat():
@@ -143,37 +151,14 @@ class AgentHub:
                     agent_id=session.agent_id,
                     reason=f"{message.reason}: {message.detail}" if message.detail else message.reason,
                 )
-                self._spawn(self._send(self._commands.to_pool(session, refuse, message.attempt_key, message.epoch)))
+                self._record(self._commands.to_pool(session, refuse, message.attempt_key, message.epoch))
             case m.Draining():
                 drain = c.DrainAgent(agent_id=session.agent_id)
-                self._spawn(self._send(self._commands.to_pool(session, drain)))
+                self._record(self._commands.to_pool(session, drain))
             case m.StepStarted() | m.StepFinished() | m.LogWritten() | m.JobFinished():
-                await self._reported(session, message)
+                await self._reports.take(session, message)
             case m.Hello():
                 session.close(m.CLOSE_MALFORMED, "a second hello")
-
-    async def _reported(self, session: AgentSession, message: m.ReliableMessage) -> None:
-        held = session.leases.get(message.attempt_key)
-        if held is None or held[0] != message.epoch:
-            detail = f"agent {session.agent_id} does not hold lease {message.epoch} of {message.attempt_key}"
-            session.say(m.Refused(code="stale-lease", detail=detail, attempt_key=message.attempt_key))
-            if not isinstance(message, m.LogWritten):
-                self._spawn(self._send(self._commands.report(session, message)))
-            return
-        if isinstance(message, m.LogWritten):
-            written: Awaitable[object] = self._producer.send(self._commands.log_record(message))
-        elif isinstance(message, m.JobFinished):
-            written = self._finish(session, message, session.pending(message.attempt_key))
-        else:
-            written = self._bus.send(self._commands.report(session, message))
-        session.track(message.attempt_key, message.number, written)
-
-    async def _finish(
-        self, session: AgentSession, message: m.JobFinished, earlier: "list[asyncio.Future[object]]"
-    ) -> None:
-        await asyncio.gather(*earlier)
-        await self._bus.send(self._commands.report(session, message))
-        session.leases.pop(message.attempt_key, None)
 
     async def _accept(self, session: AgentSession, message: m.AcceptLease) -> None:
         accept = c.AcceptLease(attempt_key=message.attempt_key, epoch=message.epoch, agent_id=session.agent_id)
@@ -186,8 +171,7 @@ class AgentHub:
         if decision.accepted:
             session.say(m.Start(attempt_key=message.attempt_key, epoch=message.epoch))
         else:
-            session.leases.pop(message.attempt_key, None)
-            session.say(m.Refused(code=decision.code, detail=decision.detail, attempt_key=message.attempt_key))
+            session.refuse(decision.code, decision.detail, message.attempt_key)
 
     def _see(self, event: EventEnvelope) -> None:
         handler = _HANDLERS.get(event.type)
@@ -198,12 +182,15 @@ class AgentHub:
         if session is not None:
             handler(session, message)
 
-    def _spawn(self, work: Any) -> None:
+    def _record(self, command: CommandEnvelope) -> None:
+        self._spawn(self._send(command))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _send(self, command: Any) -> None:
+    async def _send(self, command: CommandEnvelope) -> None:
         try:
             await self._bus.send(command)
         except LogUnavailable as error:
@@ -233,6 +220,11 @@ def _granted(session: AgentSession, event: e.LeaseGranted) -> None:
     session.say(m.Offer(epoch=event.epoch, spec=event.entry.spec))
 
 
+def _accepted(session: AgentSession, event: e.LeaseAccepted) -> None:
+    """Also seen as the decision of our own AcceptLease; this one comes even if nobody waited any more."""
+    session.say(m.Start(attempt_key=event.attempt_key, epoch=event.epoch))
+
+
 def _cancel(session: AgentSession, event: e.LeaseCancelRequested) -> None:
     session.say(m.Cancel(attempt_key=event.attempt_key, epoch=event.epoch, grace_seconds=event.grace_seconds))
 
@@ -251,6 +243,7 @@ def _drain(session: AgentSession, event: e.AgentDraining) -> None:
 
 _HANDLERS: dict[str, Callable[[AgentSession, Any], None]] = {
     e.LeaseGranted.TYPE: _granted,
+    e.LeaseAccepted.TYPE: _accepted,
     e.LeaseCancelRequested.TYPE: _cancel,
     e.LeaseLost.TYPE: _withdraw,
     e.LeaseReturned.TYPE: _withdraw,

@@ -8,6 +8,8 @@ from core.eventlog.envelope import Stream
 from core.protocol import messages as m
 
 SEND_QUEUE = 1000
+WINDOW_BYTES = 4 << 20
+MOST_REFUSALS = 50
 
 
 class AgentSession:
@@ -25,6 +27,9 @@ class AgentSession:
         self._out: asyncio.Queue[m.HubMessage] = asyncio.Queue(SEND_QUEUE)
         self._closing = asyncio.Event()
         self._reports: dict[str, deque[tuple[int, asyncio.Future[object]]]] = {}
+        self._pending_bytes = 0
+        self._room = asyncio.Event()
+        self._refusals = 0
 
     def say(self, message: m.HubMessage) -> None:
         """Queued for sending; an agent that takes nothing any more is disconnected."""
@@ -44,23 +49,40 @@ class AgentSession:
     async def closing(self) -> None:
         await self._closing.wait()
 
-    def track(self, attempt_key: str, number: int, written: Awaitable[object]) -> None:
+    def refuse(self, code: str, detail: str, attempt_key: str) -> None:
+        """Say no. An agent that keeps asking for what is not its own is disconnected."""
+        self._refusals += 1
+        if self._refusals > MOST_REFUSALS:
+            self.close(m.CLOSE_TOO_MANY_REFUSALS, f"{MOST_REFUSALS} refusals: {detail}")
+        else:
+            self.say(m.Refused(code=code, detail=detail, attempt_key=attempt_key))
+
+    async def room(self) -> None:
+        """Wait while more is on its way to Kafka than an agent that keeps to its window would send."""
+        while self._pending_bytes > 2 * WINDOW_BYTES:
+            self._room.clear()
+            await self._room.wait()
+
+    def track(self, attempt_key: str, number: int, written: Awaitable[object], size: int = 0) -> None:
         """Acknowledge `number` when it and all before it are written; disconnect when one can't be."""
         future = asyncio.ensure_future(written)
         self._reports.setdefault(attempt_key, deque()).append((number, future))
-        future.add_done_callback(lambda done: self._written(attempt_key, done))
+        self._pending_bytes += size
+        future.add_done_callback(lambda done: self._written(attempt_key, done, size))
 
     def pending(self, attempt_key: str) -> "list[asyncio.Future[object]]":
         """What the attempt reported and Kafka has not acknowledged yet."""
         return [future for _, future in self._reports.get(attempt_key, ())]
 
-    def _written(self, attempt_key: str, done: "asyncio.Future[object]") -> None:
+    def _written(self, attempt_key: str, done: "asyncio.Future[object]", size: int) -> None:
+        self._pending_bytes -= size
+        self._room.set()
         if done.cancelled() or done.exception() is not None:
             self.close(m.CLOSE_UNAVAILABLE, "the log is unavailable")
             return
         waiting = self._reports[attempt_key]
         acked = 0
-        while waiting and waiting[0][1].done() and waiting[0][1].exception() is None:
+        while waiting and waiting[0][1].done() and not waiting[0][1].cancelled() and waiting[0][1].exception() is None:
             acked = waiting.popleft()[0]
         if acked:
             self.say(m.Ack(attempt_key=attempt_key, number=acked))

@@ -13,6 +13,7 @@ from core.protocol import messages as m
 from gateway.auth import Principal, bearer_token
 from gateway.errors import ApiError
 from gateway.realtime.agent_hub import AgentHub
+from gateway.realtime.agent_reports import MalformedReport, check_attempt
 from gateway.realtime.agent_session import AgentSession
 
 log = logging.getLogger("sealane.agent-hub")
@@ -79,6 +80,7 @@ async def _hello(websocket: WebSocket, principal: Principal, regions: tuple[str,
         raise _Refusal(m.CLOSE_MALFORMED, "hello-malformed", f"no hello was understood: {error}") from error
     if not isinstance(hello, m.Hello) or not hello.agent_id or not 1 <= hello.slots <= 256:
         raise _Refusal(m.CLOSE_MALFORMED, "hello-malformed", "the first message must be a hello with an id and slots")
+    _check_held(hello, regions)
     pool = f"{hello.region}/{hello.pool}"
     if hello.region not in regions:
         detail = f"there is no region '{hello.region}' (configured: {', '.join(regions)})"
@@ -90,13 +92,23 @@ async def _hello(websocket: WebSocket, principal: Principal, regions: tuple[str,
     return hello
 
 
+def _check_held(hello: m.Hello, regions: tuple[str, ...]) -> None:
+    try:
+        for held in hello.held:
+            check_attempt(regions, held.attempt_key)
+    except MalformedReport as error:
+        raise _Refusal(m.CLOSE_MALFORMED, "hello-malformed", str(error)) from error
+
+
 async def _receive(websocket: WebSocket, hub: AgentHub, session: AgentSession) -> None:
     while True:
         try:
-            message = m.decode_agent_message(await websocket.receive_bytes())
-        except (KeyError, msgspec.DecodeError) as error:
+            frame = await websocket.receive_bytes()
+            if len(frame) > m.MAX_FRAME_BYTES:
+                raise MalformedReport(f"a frame of {len(frame)} bytes; at most {m.MAX_FRAME_BYTES} are taken")
+            await hub.take(session, m.decode_agent_message(frame))
+        except (KeyError, msgspec.DecodeError, MalformedReport) as error:
             raise _Refusal(m.CLOSE_MALFORMED, "message-malformed", str(error)) from error
-        await hub.take(session, message)
 
 
 async def _send(websocket: WebSocket, session: AgentSession) -> None:
