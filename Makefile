@@ -8,7 +8,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check format lock venv
+.PHONY: help up down test check format docs lock venv
 
 help: ## Says what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -32,6 +32,9 @@ check: venv ## Format, lint, types, import contract, budgets and fast tests
 format: venv ## Formats the code and fixes what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: venv ## Writes the pages that are generated from the code
+	$(BIN)/python -m infra.make_docs
 
 lock: venv ## Pins the newest fitting versions of all dependencies, by hash
 	$(BIN)/uv pip compile --universal --python-version 3.11 --upgrade --all-extras --generate-hashes \

@@ -50,10 +50,15 @@ def doctor(as_json: AsJson = False) -> None:
         raise typer.Exit(Exit.UNAVAILABLE)
 
 
-def main() -> None:
-    """Entry point of the console script."""
+def full_cli() -> typer.Typer:
+    """All commands."""
     cli = make_cli()
     for command in (up, down, doctor, gateway, processor, worker):
         cli.command()(command)
     add_log_commands(cli)
-    run_cli(cli)
+    return cli
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    run_cli(full_cli())

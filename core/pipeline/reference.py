@@ -1,0 +1,89 @@
+"""docs/pipeline-reference.md, made from the description that the validator reads by."""
+
+from core.pipeline.engine import GLOBALS, METHODS, STATUS_FUNCTIONS
+from core.pipeline.language import CONCURRENCY, DEFAULTS, PIPELINE
+from core.pipeline.language_stage import APPROVAL, ENVIRONMENT, NEED, POOL, RESOURCES, RETRY, STAGE
+from core.pipeline.language_step import STEP
+from core.pipeline.language_trigger import INPUT, MANUAL, SCHEDULE, TRIGGER
+from core.pipeline.matrix import KEYS as MATRIX_KEYS
+from core.pipeline.shapes import Key, Record
+
+SECTIONS = (
+    PIPELINE,
+    TRIGGER,
+    SCHEDULE,
+    MANUAL,
+    INPUT,
+    DEFAULTS,
+    CONCURRENCY,
+    STAGE,
+    NEED,
+    POOL,
+    RESOURCES,
+    RETRY,
+    APPROVAL,
+    ENVIRONMENT,
+    STEP,
+)
+_HEAD = """# Pipeline reference
+
+This page is generated from the types that the validator uses (`make docs`); don't edit it by hand. For editors there
+is a [JSON Schema](pipeline.schema.json). `sealane lint` checks a file and reports every problem at once.
+"""
+_EXPRESSIONS = """## Expressions
+
+`${{ }}` in texts and `if` are CEL: no loops, no input or output, bounded cost. Values: `app`, `branch`, `tag`,
+`commit`, `event`, `actor`, `region`, `inputs.<name>`, `run.number`, `pull_request.number`, `env.<name>` (of the
+pipeline), `matrix.<axis>` (in a stage with a matrix), and in stages `stages.<name>.outcome` and
+`stages.<name>.outputs.<key>` of every stage that comes before.
+
+| functions | |
+|---|---|
+| status, in `if` only | FUNCTIONS_STATUS |
+| others | FUNCTIONS_OTHER |
+| on values | FUNCTIONS_METHODS |
+
+In a `run` script an expression becomes an environment variable: `echo "${{ branch }}"` runs as
+`echo "${SEALANE_EXPR_1}"`. What a branch, a commit message or an input says never becomes shell text. Put it in double
+quotes, as any variable; in single quotes the shell would not replace it.
+"""
+_VARIABLES = """## Variables in each step
+
+`CI=true`, `BUILD_ID`, `RUN_ID`, `JOB_ID`, `ATTEMPT`, `COMMIT_SHA`, `BRANCH`, `TAG`, `REPOSITORY`, `PIPELINE`, `STAGE`,
+`ENVIRONMENT`, `REGION`, `ACTOR`, `WORKSPACE`, and `OUTPUT`: a file for `key=value` lines that later stages read as
+`${{ stages.<name>.outputs.<key> }}`.
+"""
+
+
+def reference_text() -> str:
+    """The whole page."""
+    parts = [_HEAD, *(_section(record) for record in SECTIONS), _matrix(), _expressions(), _VARIABLES]
+    return "\n".join(part.rstrip() + "\n" for part in parts)
+
+
+def _section(record: Record) -> str:
+    return f"## {record.title}\n\n{record.doc}\n\n{_table(record.keys)}"
+
+
+def _matrix() -> str:
+    doc = "Axis names of your choice, each with its values, beside these keys. One job for each combination."
+    return f"## Matrix\n\n{doc}\n\n{_table(MATRIX_KEYS)}"
+
+
+def _table(keys: tuple[Key, ...]) -> str:
+    rows = ["| key | value | meaning | default |", "|---|---|---|---|"]
+    for key in keys:
+        doc = key.doc + ("" if key.available else " **Not available yet.**")
+        default = "required" if key.required else key.default
+        cells = (f"`{key.name}`", key.kind.label, doc, default)
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def _expressions() -> str:
+    others = GLOBALS - STATUS_FUNCTIONS
+    names = {"STATUS": STATUS_FUNCTIONS, "OTHER": others, "METHODS": METHODS}
+    text = _EXPRESSIONS
+    for kind, functions in names.items():
+        text = text.replace(f"FUNCTIONS_{kind}", ", ".join(f"`{name}()`" for name in sorted(functions)))
+    return text
