@@ -83,7 +83,8 @@ def create() -> bool:
 def install() -> bool:
     options = ["--require-hashes", "--no-deps", "--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
     command = [str(PYTHON), "-m", "pip", "install", *options, "--requirement", str(LOCK_FILE)]
-    total = sum("==" in line for line in LOCK_FILE.read_text().splitlines())
+    lines = LOCK_FILE.read_text().splitlines()
+    total = sum("==" in line and "== 'win32'" not in line for line in lines)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as pip:
         assert pip.stdout is not None
         said = follow(pip.stdout, total)

@@ -55,6 +55,8 @@ def cached_dir(name: str, fill: Callable[[Path], None]) -> Path:
 
 
 def _fill_aside(target: Path, fill: Callable[[Path], None]) -> None:
+    for abandoned in target.parent.glob(f".{target.name}.*/"):
+        shutil.rmtree(abandoned, ignore_errors=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
         aside.chmod(0o755)

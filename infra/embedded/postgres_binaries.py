@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from infra.embedded.cache import cached_dir
+from infra.embedded.cache import cached_dir, file_lock
 from infra.embedded.errors import ServerError
 from infra.embedded.process import Progress
 from infra.embedded.unprivileged import Owner, everyone_may_pass, reachable_place
@@ -66,8 +66,15 @@ def _reachable_copy(installed: Path, owner: Owner | None) -> Path:
     """The installation itself, or when it lies below a private home, a copy where `owner` can run it."""
     place = reachable_place(installed, owner)
     if not place.exists():
-        aside = place.with_name(f".{place.name}.new")
-        shutil.rmtree(aside, ignore_errors=True)
-        shutil.copytree(installed, aside, symlinks=True)
-        aside.rename(place)
+        with file_lock(place.with_name(f".{place.name}.lock")):
+            _copy(installed, place)
     return place
+
+
+def _copy(installed: Path, place: Path) -> None:
+    if place.exists():
+        return
+    aside = place.with_name(f".{place.name}.new")
+    shutil.rmtree(aside, ignore_errors=True)
+    shutil.copytree(installed, aside, symlinks=True)
+    aside.rename(place)
