@@ -223,9 +223,7 @@ class _Gateway:
         tail = LogEventTail(lambda: MemoryLogReader(self._log, "gateway"), partitions)
         bus = LogCommandBus(TOPOLOGY, producer, tail)
         sessions = itertools.count(time.time_ns())
-        hub = AgentHub(
-            bus, producer, tail, TOPOLOGY, self._clock, lambda: f"session-{next(sessions)}", _no_correlation
-        )
+        hub = AgentHub(bus, producer, tail, TOPOLOGY, self._clock, lambda: f"session-{next(sessions)}", _no_correlation)
         known = {
             hash_token(TOKEN): Principal("builder", ("agent",), pools=("us-east/default",)),
             hash_token(OTHER_TOKEN): Principal("stranger", ("agent",), pools=("eu-west/default",)),
@@ -314,7 +312,8 @@ class Attempt:
         return [message for message in messages if not kinds or isinstance(message, kinds)]
 
     def wait_for_output(self, text: str) -> None:
-        self._rig.wait(lambda: text in self.text(), lambda: self._explain())
+        """In what the steps wrote."""
+        self._rig.wait(lambda: text.encode() in self.data("stdout", "stderr"), lambda: self._explain())
 
     def chunks(self) -> list[LogChunk]:
         """The log as a viewer puts it together: by number, each number once."""
