@@ -96,12 +96,16 @@ def _earlier_run(state: AppState, trigger: Trigger) -> str:
     own, *about = keys_of(trigger)
     if own in state.seen:
         return state.seen[own]
-    moved_back = (
-        trigger.source in ("push", "tag")
-        and state.heads.get(trigger.ref, ZERO_COMMIT) == (trigger.before or ZERO_COMMIT)
-        and trigger.commit != trigger.before
-    )
-    return "" if moved_back else next((state.seen[key] for key in about if key in state.seen), "")
+    moved_on = trigger.source in ("push", "tag") and _moved_on(state, trigger)
+    return "" if moved_on else next((state.seen[key] for key in about if key in state.seen), "")
+
+
+def _moved_on(state: AppState, trigger: Trigger) -> bool:
+    """Whether the ref has left this commit since it was last there, as far as its known heads tell."""
+    head = state.heads.get(trigger.ref, ZERO_COMMIT)
+    if not trigger.before:
+        return head != trigger.commit
+    return head == trigger.before != trigger.commit
 
 
 def _accept(state: AppState, trigger: Trigger, number: int) -> e.TriggerAccepted:

@@ -25,10 +25,11 @@ class Member(msgspec.Struct, frozen=True):
 
 
 class GroupState(msgspec.Struct, omit_defaults=True):
-    """`id` is `<app>/<group>`. A superseded run holds its place until it has left."""
+    """`id` is `<app>/<group>`. A superseded run keeps its place until it has left, if it runs; else it is out."""
 
     id: str
     running: Member | None = None
+    superseded: bool = False
     waiting: list[Member] = []
 
 
@@ -48,7 +49,7 @@ def _enter(state: GroupState, command: c.EnterGroup) -> Events:
     if state.running is None:
         return (e.RunAdmitted(run_id=member.run_id, round=member.round),)
     older = [] if command.policy == "queue" else list(state.waiting)
-    if command.policy == "cancel_running":
+    if command.policy == "cancel_running" and not state.superseded:
         older.insert(0, state.running)
     behind = state.waiting[-1].run_id if command.policy == "queue" and state.waiting else state.running.run_id
     superseded = (
@@ -79,6 +80,7 @@ def evolve(state: GroupState, event: Any) -> GroupState:
 
 def _admitted(state: GroupState, event: e.RunAdmitted) -> None:
     state.running = Member(event.run_id, event.round)
+    state.superseded = False
     state.waiting = [each for each in state.waiting if each.run_id != event.run_id]
 
 
@@ -92,14 +94,20 @@ def _left(state: GroupState, event: e.RunLeft) -> None:
     state.waiting = [each for each in state.waiting if each.run_id != event.run_id]
 
 
+def _superseded(state: GroupState, event: e.RunSuperseded) -> None:
+    if state.running is not None and state.running.run_id == event.run_id:
+        state.superseded = True
+    state.waiting = [each for each in state.waiting if each.run_id != event.run_id]
+
+
 def _nothing(state: GroupState, event: Any) -> None:
-    """The superseded run leaves when its cancellation has ended it."""
+    """A refusal changes nothing."""
 
 
 _EVOLVE: dict[type[Any], Callable[[GroupState, Any], None]] = {
     e.RunAdmitted: _admitted,
     e.RunQueued: _queued,
-    e.RunSuperseded: _nothing,
+    e.RunSuperseded: _superseded,
     e.RunLeft: _left,
     CommandRejected: _nothing,
     CommandIgnored: _nothing,
