@@ -31,6 +31,9 @@ def create_app(services: GatewayServices, authenticator: Authenticator) -> FastA
         version=services.settings.version,
         description=_DESCRIPTION,
         lifespan=lifespan_of(gateway),
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
         separate_input_output_schemas=False,
     )
     app.state.gateway = gateway

@@ -14,9 +14,15 @@ from projections.queries.types import AuditEvent
 
 _SHELL = Catalogue((CommandRejected, CommandIgnored))
 
-# Codes of refusals that are not 409 (the request conflicts with the state of things).
-STATUS_OF_CODE: dict[str, int] = {}
-_STATUS_OF_ENDING = {"-not-found": 404, "-unknown": 404, "-invalid": 422, "-forbidden": 403}
+# Refusals are 409 (the request conflicts with the state of things), but for these codes and endings.
+STATUS_OF_CODE = {
+    "self-approval": 403,
+    "not-in-group": 403,
+    "roles-missing": 422,
+    "pools-missing": 422,
+    "expiry-past": 422,
+}
+STATUS_OF_ENDING = {"-unknown": 404, "-invalid": 422}
 
 
 class DecidedEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +83,7 @@ def refusal(decision: Decision) -> ApiError:
 
 def status_of(code: str) -> int:
     """The HTTP status of a refusal's code."""
-    by_ending = (status for ending, status in _STATUS_OF_ENDING.items() if code.endswith(ending))
+    by_ending = (status for ending, status in STATUS_OF_ENDING.items() if code.endswith(ending))
     return STATUS_OF_CODE.get(code) or next(by_ending, 409)
 
 

@@ -6,10 +6,9 @@ from fastapi import Depends, Path, Request
 from starlette.requests import HTTPConnection
 
 from core.eventlog.topics import EVENTS_TOPICS
-from core.ids import derived_id
 from gateway.auth import Principal
 from gateway.consistency import CONSISTENCY_HEADER, parse_token
-from gateway.idempotency import KEY_HEADER, request_key
+from gateway.idempotency import KEY_HEADER, request_key, single_id
 from gateway.state import GatewayState
 from gateway.writes import Write
 
@@ -47,7 +46,7 @@ async def write_of(request: Request, gateway: "Gateway", caller: "Caller") -> Wr
     """The write this request asks for; repeatable under its Idempotency-Key."""
     text = request.headers.get(KEY_HEADER)
     if text is None:
-        key, command_id = None, derived_id("request", gateway.services.random_text(32))
+        key, command_id = None, single_id(gateway.services.random_text(32))
     else:
         route = f"{request.method} {request.url.path}?{request.url.query}"
         key = request_key(caller.name, text, route, await request.body())

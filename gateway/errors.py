@@ -13,6 +13,7 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.websockets import WebSocket, WebSocketState
 
 from core.ports import LogUnavailable
 
@@ -103,7 +104,7 @@ def internal_error() -> ApiError:
 
 
 def log_unavailable(error: LogUnavailable) -> ApiError:
-    detail = f"The log (Kafka) did not take the write, so nothing was changed: {error}. Try again."
+    detail = f"The log (Kafka) can't be reached or refused, so nothing was changed: {error}. Try again."
     return ApiError(503, "log-unavailable", detail, {"Retry-After": "2"})
 
 
@@ -120,14 +121,22 @@ def request_id_of(request: Request) -> str:
     return str(getattr(request.state, "request_id", ""))
 
 
+async def answer_problem(request: Request | WebSocket, error: ApiError) -> Response:
+    """The problem as the answer; a WebSocket that is not accepted yet is refused with it."""
+    response = problem_response(error, str(getattr(request.state, "request_id", "")))
+    if isinstance(request, WebSocket) and request.application_state == WebSocketState.CONNECTING:
+        await request.send_denial_response(response)
+    return response
+
+
 async def _api_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
-    return problem_response(error, request_id_of(request))
+    return await answer_problem(request, error)
 
 
 async def _invalid_input(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError | WebSocketRequestValidationError)
-    return problem_response(invalid_input(list(error.errors())), request_id_of(request))
+    return await answer_problem(request, invalid_input(list(error.errors())))
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -137,13 +146,13 @@ async def _http_error(request: Request, error: Exception) -> Response:
         "request-invalid" if error.status_code < 500 else "internal-error",
     )
     detail = _route_detail(request, error)
-    return problem_response(ApiError(error.status_code, code, detail, error.headers), request_id_of(request))
+    return await answer_problem(request, ApiError(error.status_code, code, detail, error.headers))
 
 
 async def _log_unavailable(request: Request, error: Exception) -> Response:
     assert isinstance(error, LogUnavailable)
-    _log.warning("the log refused a write of %s: %s", request.url.path, error)
-    return problem_response(log_unavailable(error), request_id_of(request))
+    _log.warning("the log was not available for %s: %s", request.url.path, error)
+    return await answer_problem(request, log_unavailable(error))
 
 
 def _route_detail(request: Request, error: HTTPException) -> str:

@@ -1,14 +1,20 @@
 """How exceptions that are not errors of the caller are answered."""
 
+import logging
+
 from fastapi import FastAPI, Request
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from starlette.responses import Response
 
 from gateway.decisions import PendingDocument
-from gateway.errors import ApiError, install_error_handlers, problem_response, request_id_of
+from gateway.errors import ApiError, answer_problem, install_error_handlers
 from gateway.rest.answers import Json
 from gateway.rest.permissions import API
 from gateway.writes import Undecided
 from projections.queries.cursors import InvalidCursor
+
+_log = logging.getLogger(__name__)
 
 
 def install_exception_handlers(app: FastAPI) -> None:
@@ -16,6 +22,8 @@ def install_exception_handlers(app: FastAPI) -> None:
     install_error_handlers(app)
     app.add_exception_handler(Undecided, _undecided)
     app.add_exception_handler(InvalidCursor, _invalid_cursor)
+    for away in (OperationalError, InterfaceError, PoolExhausted):
+        app.add_exception_handler(away, _views_unavailable)
 
 
 async def _undecided(request: Request, error: Exception) -> Response:
@@ -26,4 +34,10 @@ async def _undecided(request: Request, error: Exception) -> Response:
 
 
 async def _invalid_cursor(request: Request, error: Exception) -> Response:
-    return problem_response(ApiError(400, "cursor-invalid", str(error)), request_id_of(request))
+    return await answer_problem(request, ApiError(400, "cursor-invalid", str(error)))
+
+
+async def _views_unavailable(request: Request, error: Exception) -> Response:
+    _log.warning("the views were not available for %s: %s", request.url.path, error)
+    detail = "The database of the views can't be reached. Writes that are in the log are safe. Try again."
+    return await answer_problem(request, ApiError(503, "views-unavailable", detail, {"Retry-After": "2"}))

@@ -3,6 +3,8 @@
 The command id of a request with an Idempotency-Key is `<id of principal, key and route>.<hash of the body>`.
 The aggregate decides an id once; every event carries its command's id, so the audit view knows the first
 decision and, by the part after the dot, whether the body was the same. No further storage is needed.
+
+The ids of all other requests have a dot too: it is how the audit view knows which few ids to index.
 """
 
 import asyncio
@@ -43,6 +45,11 @@ def request_key(principal: str, key: str, route: str, body: bytes) -> RequestKey
         detail = f"{KEY_HEADER} must be 1 to {_KEY_LENGTH} visible ASCII characters without spaces."
         raise ApiError(400, "idempotency-key-invalid", detail)
     return RequestKey(derived_id("request", principal, key, route), hashlib.sha256(body).hexdigest()[:16])
+
+
+def single_id(random_text: str) -> str:
+    """The command id of a request without a key: never asked for again by the same client."""
+    return f"{derived_id('request', random_text)}.once"
 
 
 class DecisionMemory:

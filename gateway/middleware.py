@@ -81,6 +81,7 @@ class _Answer:
             self.status = message["status"]
             headers = MutableHeaders(raw=message["headers"])
             headers["X-Request-Id"] = self.request_id
+            headers.setdefault("X-Content-Type-Options", "nosniff")
             self.streaming = headers.get("content-type", "").startswith(("text/event-stream", "application/x-ndjson"))
         elif message["type"] == "websocket.accept":
             self.status = 101

@@ -1,11 +1,31 @@
-"""The OpenAPI 3.1 document, with the schemas of the structs that are really sent."""
+"""The OpenAPI 3.1 document, with the schemas of the structs that are really sent, the roles, and the common headers."""
 
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from gateway.consistency import CONSISTENCY_HEADER
+from gateway.idempotency import KEY_HEADER
 from gateway.rest.answers import add_schemas
+from gateway.rest.permissions import API, NEEDED_ROLE
+
+_WRITES = ("post", "patch", "delete")
+_TEXT = {"type": "string"}
+_CONSISTENCY = {
+    "name": CONSISTENCY_HEADER,
+    "in": "header",
+    "required": False,
+    "schema": _TEXT,
+    "description": "The token of a write: answer only when the views have its effect (504 if that takes too long).",
+}
+_KEY = {
+    "name": KEY_HEADER,
+    "in": "header",
+    "required": False,
+    "schema": _TEXT,
+    "description": "Makes the request repeatable: the same key, route and body get the first decision again.",
+}
 
 
 def document(app: FastAPI) -> None:
@@ -13,12 +33,27 @@ def document(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-            add_schemas(document)
-            schemes = document.setdefault("components", {}).setdefault("securitySchemes", {})
+            made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            add_schemas(made)
+            for path, operations in made["paths"].items():
+                for method, operation in operations.items():
+                    _complete(operation, method, path)
+            schemes = made["components"].setdefault("securitySchemes", {})
             schemes["token"] = {"type": "http", "scheme": "bearer", "description": "`sl_...`, see POST /principals"}
-            document["security"] = [{"token": []}]
-            app.openapi_schema = document
+            app.openapi_schema = made
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _complete(operation: dict[str, Any], method: str, path: str) -> None:
+    """What holds for every route of the API: who may use it, and the headers it understands."""
+    role = NEEDED_ROLE.get(f"{method.upper()} {path.removeprefix(API)}") if path.startswith(API) else None
+    if role is None:
+        return
+    operation["security"] = [{"token": []}]
+    operation["x-role"] = role
+    operation["description"] = f"{operation.get('description', '')}\n\nNeeds the role {role}.".strip()
+    operation.setdefault("parameters", []).append(_CONSISTENCY)
+    if method in _WRITES and "lint" not in path:
+        operation["parameters"].append(_KEY)

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import msgspec
 from fastapi import APIRouter
@@ -10,19 +9,14 @@ from prometheus_client import CollectorRegistry
 
 from core.eventlog.topics import Topology
 from core.ports import Clock, CommandBus, EventTail, LogReader, ObjectStore
-from gateway.auth import Principal
 from projections.queries.database import ReadSide
 
 
 class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`public_url` is what forges and people reach; `bootstrap` maps hashes of tokens to principals that exist
-    before the catalog does; `isolation` is what /system says about this machine's agents.
-    """
+    """`public_url` is what forges and people reach."""
 
     public_url: str
     version: str
-    bootstrap: dict[str, Principal] = {}
-    isolation: str = ""
     decision_timeout_seconds: float = 10.0
     read_timeout_seconds: float = 5.0
     body_limit_bytes: int = 1 << 20
@@ -45,7 +39,7 @@ class GatewayServices:
     """`random_text(n)`: n unpredictable URL-safe characters. `redeliver(delivery_id, actor)` raises ApiError 404.
 
     `checks` are asked by /readyz; a check that raises is not ready, and its text says why. `routers` are those
-    of webhooks, git and agents; `startup` tasks run for as long as the app does.
+    of webhooks, git and agents; `background` works run for as long as the app does.
     """
 
     settings: GatewaySettings
@@ -63,4 +57,3 @@ class GatewayServices:
     routers: tuple[APIRouter, ...] = ()
     background: tuple[Callable[[], Awaitable[None]], ...] = ()
     registry: CollectorRegistry | None = None
-    started_at: datetime | None = None

@@ -10,8 +10,11 @@ from gateway.metrics import GatewayMetrics
 from gateway.realtime.event_hub import EventHub
 from gateway.realtime.log_gap import GapReader
 from gateway.realtime.log_tail import LogTail
+from gateway.realtime.log_viewer import LogSources
 from gateway.services import GatewayServices
+from projections.queries.attempts import AttemptState, attempt_state
 from projections.queries.consistency import read_offsets
+from projections.queries.logs import archived_log
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,20 +27,36 @@ class GatewayState:
     gate: ProjectionGate
     hub: EventHub
     log_tail: LogTail
-    gaps: GapReader
+    logs: LogSources
     decisions: DecisionMemory
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 def make_state(services: GatewayServices, authenticator: Authenticator) -> GatewayState:
     metrics = GatewayMetrics(services.registry)
+    log_tail = LogTail(services.log_readers, services.topology, metrics.log_tail_lag.set)
     return GatewayState(
         services=services,
         metrics=metrics,
         authenticator=authenticator,
         gate=ProjectionGate(lambda: read_offsets(services.db)),
         hub=EventHub(services.tail, (authenticator.observe,)),
-        log_tail=LogTail(services.log_readers, services.topology, metrics.log_tail_lag.set),
-        gaps=GapReader(services.log_readers),
+        log_tail=log_tail,
+        logs=_log_sources(services, log_tail, metrics),
         decisions=DecisionMemory(),
+    )
+
+
+def _log_sources(services: GatewayServices, tail: LogTail, metrics: GatewayMetrics) -> LogSources:
+    async def newest(attempt: AttemptState) -> AttemptState:
+        return await attempt_state(services.db, attempt.run_id, attempt.job_id, attempt.attempt) or attempt
+
+    return LogSources(
+        topology=services.topology,
+        archived=lambda key: archived_log(services.db, key),
+        newest=newest,
+        objects=services.objects,
+        gaps=GapReader(services.log_readers),
+        tail=tail,
+        on_reread=metrics.log_rereads.inc,
     )

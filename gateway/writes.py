@@ -16,7 +16,7 @@ from gateway.consistency import CONSISTENCY_HEADER
 from gateway.decisions import decision_of, refusal
 from gateway.idempotency import RequestKey
 from gateway.state import GatewayState
-from projections.queries.decisions import events_of_command
+from projections.queries.decisions import events_of_command, events_of_scope
 
 REPLAYED_HEADER = "Idempotency-Replayed"
 
@@ -85,7 +85,7 @@ class Write:
         return Decided(self.command_id, decision, replayed=earlier is not None)
 
     async def _earlier(self, key: RequestKey) -> Decision | None:
-        events = await events_of_command(self._gateway.services.db, f"{key.scope}.")
+        events = await events_of_scope(self._gateway.services.db, key.scope)
         if not events:
             return None
         key.require_same_body(events[0].causation_id)

@@ -62,7 +62,10 @@ class Listener:
 
 
 class EventHub:
-    """Run `run()` as a task. `observers` see every event first (the authenticator's revocations, for one)."""
+    """Run `run()` as a task. `observers` see every event first (the authenticator's revocations, for one).
+
+    `newest` is the offset of the last event seen of each (topic, partition), since the start.
+    """
 
     def __init__(self, tail: EventTail, observers: tuple[Callable[[EventEnvelope], None], ...]) -> None:
         self._tail = tail
@@ -70,6 +73,7 @@ class EventHub:
         self._watches: dict[str, set[StreamWatch]] = {}
         self._listeners: set[Listener] = set()
         self.lag_seconds = 0.0
+        self.newest: dict[tuple[str, int], int] = {}
 
     async def run(self) -> None:
         """For ever: an interrupted tail is taken up again."""
@@ -108,6 +112,7 @@ class EventHub:
         return self._tail.subscribe(frozenset(EVENTS_TOPICS))
 
     def _dispatch(self, position: Position, event: EventEnvelope) -> None:
+        self.newest[position.topic, position.partition] = position.offset
         self.lag_seconds = max(0.0, (datetime.now(UTC) - event.recorded_at).total_seconds())
         for observe in self._observers:
             observe(event)

@@ -5,7 +5,7 @@ At most a few readers work at once; each reads no faster than its viewer takes, 
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from datetime import datetime, timedelta
 
 from core.eventlog.topics import LOGS_TOPIC
@@ -28,7 +28,9 @@ class GapReader:
         self._readers = readers
         self._free = asyncio.Semaphore(READERS)
 
-    async def chunks(self, key: str, partition: int, start: int | datetime, end: int | None) -> AsyncIterator[LogChunk]:
+    async def chunks(
+        self, key: str, partition: int, start: int | datetime, end: int | None
+    ) -> AsyncGenerator[LogChunk, None]:
         """The attempt's chunks from `start` (an offset, or a time no chunk is older than) up to offset `end`.
 
         Without an end: up to what is in the log now. Raises LogUnavailable.

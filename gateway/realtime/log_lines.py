@@ -1,38 +1,35 @@
-"""Log chunks as lines for people: text by line, with their place, for one attempt or a whole run."""
+"""Log chunks as lines for people: as the job wrote them, or with their place, for viewers and programs."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from core.protocol.logs import LogChunk
-from gateway.realtime.log_viewer import LogViewer, Missing, Piece
-from gateway.realtime.run_watch import run_documents
-from gateway.state import GatewayState
-from projections.queries.attempts import attempt_state
+from core.protocol.logs import LogChunk, LogLine, StreamName
+from gateway.realtime.log_viewer import Missing, Piece
 
-QUEUED_LINES = 2000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Line(msgspec.Struct, frozen=True):
-    """One line. `line` counts from 0; `at_us` is the agent's clock; `text` has bytes that are no UTF-8 replaced.
+class Line(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One line. `line` counts from 0; `at` is the agent's clock; `step` counts from 0, -1 is set-up and clean-up.
 
-    `partial`: the line was too long for one piece and goes on in the next.
+    `text` has bytes that are no UTF-8 replaced; `base64` has them all then. `partial`: the line goes on in the
+    next of its stream.
     """
 
     job: str
     attempt: int
     line: int
     step: int
-    stream: str
-    at_us: int
+    stream: StreamName
+    at: datetime
     text: str
+    base64: bytes | None = None
     partial: bool = False
 
 
-class Notice(msgspec.Struct, frozen=True):
-    """Something about the log itself: chunks that are missing, or a log that was cut off."""
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """Something about the log itself. `code`: not-received | archive-unreadable | log-truncated."""
 
     job: str
     attempt: int
@@ -40,76 +37,81 @@ class Notice(msgspec.Struct, frozen=True):
     detail: str
 
 
-def lines_of(job: str, attempt: int, piece: Piece, from_line: int) -> list[Line | Notice]:
+def lines_of(job: str, attempt: int, piece: Piece, from_line: int = 0) -> list[Line | Notice]:
+    """What a viewer is told of a piece, from a line on."""
     if isinstance(piece, Missing):
-        detail = f"chunks {piece.first_seq} to {piece.last_seq} are missing"
-        return [Notice(job, attempt, piece.reason, detail)]
+        return [Notice(job=job, attempt=attempt, code=piece.reason, detail=missing_text(piece))]
+    numbered = enumerate(piece.lines, piece.first_line)
     found: list[Line | Notice] = [
-        Line(job, attempt, number, piece.step, line.stream, line.at_us, text_of(line.data), line.partial)
-        for number, line in enumerate(piece.lines, piece.first_line)
-        if number >= from_line
+        _line(job, attempt, number, piece.step, line) for number, line in numbered if number >= from_line
     ]
     if piece.dropped_bytes:
-        found.append(Notice(job, attempt, "log-truncated", f"{piece.dropped_bytes} bytes were not kept"))
+        found.append(Notice(job=job, attempt=attempt, code="log-truncated", detail=truncated_text(piece)))
     return found
 
 
-def text_of(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
+def missing_text(piece: Missing) -> str:
+    return f"chunks {piece.first_seq} to {piece.last_seq} of the log are missing: {piece.reason}"
 
 
-def raw_of(chunk: LogChunk, from_line: int, timestamps: bool) -> bytes:
-    """The lines as the job wrote them, ANSI and all."""
-    written = []
-    for number, line in enumerate(chunk.lines, chunk.first_line):
-        if number >= from_line:
-            stamp = f"{line.at_us / 1_000_000:.6f} ".encode() if timestamps else b""
-            written.append(stamp + line.data + (b"" if line.partial else b"\n"))
-    return b"".join(written)
+def truncated_text(chunk: LogChunk) -> str:
+    return f"the log was cut off at its limit: {chunk.dropped_bytes} bytes were not kept"
 
 
-async def run_lines(gateway: GatewayState, run_id: str) -> AsyncIterator[Line | Notice]:
-    """The lines of all jobs of a run, each job's in order, until the run and all its logs ended."""
-    queue: asyncio.Queue[Line | Notice] = asyncio.Queue(QUEUED_LINES)
-    followers: dict[str, asyncio.Task[None]] = {}
-    watching = asyncio.create_task(_follow_attempts(gateway, run_id, queue, followers))
+def time_of(at_us: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=at_us)
+
+
+def _line(job: str, attempt: int, number: int, step: int, line: LogLine) -> Line:
+    text, raw = _text(line.data)
+    return Line(
+        job=job,
+        attempt=attempt,
+        line=number,
+        step=step,
+        stream=line.stream,
+        at=time_of(line.at_us),
+        text=text,
+        base64=raw,
+        partial=line.partial,
+    )
+
+
+def _text(data: bytes) -> tuple[str, bytes | None]:
     try:
-        while True:
-            try:
-                yield await asyncio.wait_for(queue.get(), 0.2)
-            except TimeoutError:
-                over = watching.done() and all(task.done() for task in followers.values())
-                if over and queue.empty():
-                    return
-    finally:
-        tasks = [watching, *followers.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        return data.decode(), None
+    except UnicodeDecodeError:
+        return data.decode("utf-8", "replace"), data
 
 
-async def _follow_attempts(
-    gateway: GatewayState,
-    run_id: str,
-    queue: "asyncio.Queue[Line | Notice]",
-    followers: dict[str, asyncio.Task[None]],
-) -> None:
-    async for document in run_documents(gateway, run_id):
-        for stage in document.stages:
-            for job in stage.jobs:
-                for attempt in job.attempts:
-                    if attempt.state in ("running", "finished") and attempt.key not in followers:
-                        work = _follow_one(gateway, run_id, job.id, attempt.attempt, queue)
-                        followers[attempt.key] = asyncio.create_task(work)
+class RawText:
+    """Writes lines as the job wrote them, ANSI and all; exact bytes where only one `stream` is asked for."""
+
+    def __init__(self, stream: StreamName | None = None, timestamps: bool = False) -> None:
+        self._stream = stream
+        self._timestamps = timestamps
+        self._open: StreamName | None = None
+
+    def write(self, piece: Piece, from_line: int, to_line: int) -> bytes:
+        """The lines from_line..to_line-1 of the piece; what is missing is said in a line of its own."""
+        if isinstance(piece, Missing):
+            return self._break() + f"[{missing_text(piece)}]\n".encode()
+        numbered = enumerate(piece.lines, piece.first_line)
+        wanted = (line for number, line in numbered if from_line <= number < to_line)
+        return b"".join(self._piece(line) for line in wanted if self._stream in (None, line.stream))
+
+    def _piece(self, line: LogLine) -> bytes:
+        goes_on = self._open == line.stream
+        front = b"" if goes_on else self._break()
+        stamp = b"" if goes_on or not self._timestamps else _stamp(line.at_us)
+        self._open = line.stream if line.partial else None
+        return front + stamp + line.data + (b"" if line.partial else b"\n")
+
+    def _break(self) -> bytes:
+        """Ends a line that another stream broke into."""
+        broken, self._open = self._open, None
+        return b"\n" if broken else b""
 
 
-async def _follow_one(
-    gateway: GatewayState, run_id: str, job: str, attempt: int, queue: "asyncio.Queue[Line | Notice]"
-) -> None:
-    found = await attempt_state(gateway.services.db, run_id, job, attempt)
-    if found is None or (found.finished and not found.log_chunks):
-        return
-    with suppress(KeyError):
-        async for piece in LogViewer(gateway, found).follow():
-            for line in lines_of(job, attempt, piece, 0):
-                await queue.put(line)
+def _stamp(at_us: int) -> bytes:
+    return time_of(at_us).strftime("%Y-%m-%dT%H:%M:%S.%fZ ").encode()

@@ -1,7 +1,7 @@
 """The whole document of a run, again whenever it changed, until the run is finished."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from gateway.errors import ApiError
 from gateway.realtime.event_hub import StreamWatch
@@ -14,7 +14,7 @@ MIN_SECONDS_BETWEEN = 0.1
 RECHECK_SECONDS = 10.0
 
 
-async def run_documents(gateway: GatewayState, run_id: str) -> AsyncIterator[RunDetail]:
+async def run_documents(gateway: GatewayState, run_id: str) -> AsyncGenerator[RunDetail, None]:
     """The current document first, then each newer one (at most ten a second), the finished one last."""
     version = -1
     with gateway.hub.watch(f"run/{run_id}") as watch:

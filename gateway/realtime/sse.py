@@ -1,15 +1,24 @@
-"""Server-sent events: frames, and a response that keeps quiet connections alive and ends when the gateway does."""
+"""Server-sent events: frames, and a response that keeps quiet connections alive and ends when the gateway does.
+
+What fails after the first byte can't change the status any more: it comes as the event `error`, a problem.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from typing import Any
 
 import msgspec
 from fastapi.responses import StreamingResponse
 
+from core.ports import LogUnavailable
+from gateway.errors import ApiError, internal_error, log_unavailable, problem_document
+from gateway.structured_logs import request_ids
+
 _encoder = msgspec.json.Encoder()
 _KEEP_ALIVE = b": still here\n\n"
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+_log = logging.getLogger(__name__)
 
 
 def frame(event: str, data: Any, event_id: str = "") -> bytes:
@@ -18,34 +27,50 @@ def frame(event: str, data: Any, event_id: str = "") -> bytes:
     return b"%sevent: %s\ndata: %s\n\n" % (identity.encode(), event.encode(), _encoder.encode(data))
 
 
+def frames(event: str, items: Iterable[Any]) -> bytes:
+    """Several events in one piece."""
+    return b"".join(frame(event, item) for item in items)
+
+
 def event_stream(
-    frames: AsyncIterator[bytes], closing: asyncio.Event, heartbeat_seconds: float = 15.0
+    source: AsyncGenerator[bytes, None], closing: asyncio.Event, heartbeat_seconds: float = 15.0
 ) -> StreamingResponse:
-    """A response of `frames`, with a comment now and then while there are none."""
-    return StreamingResponse(_alive(frames, closing, heartbeat_seconds), 200, _HEADERS, "text/event-stream")
+    """A response of the frames of `source`, with a comment now and then while there are none."""
+    return StreamingResponse(_alive(source, closing, heartbeat_seconds), 200, _HEADERS, "text/event-stream")
 
 
 async def _alive(
-    frames: AsyncIterator[bytes], closing: asyncio.Event, heartbeat_seconds: float
+    source: AsyncGenerator[bytes, None], closing: asyncio.Event, heartbeat_seconds: float
 ) -> AsyncIterator[bytes]:
     stopped = asyncio.ensure_future(closing.wait())
     upcoming: asyncio.Future[bytes] | None = None
     try:
-        while True:
-            upcoming = upcoming or asyncio.ensure_future(anext(frames))
+        while not closing.is_set():
+            upcoming = upcoming or asyncio.ensure_future(anext(source))
             waited: set[asyncio.Future[Any]] = {upcoming, stopped}
             await asyncio.wait(waited, timeout=heartbeat_seconds, return_when=asyncio.FIRST_COMPLETED)
             if upcoming.done():
                 yield upcoming.result()
                 upcoming = None
-            elif stopped.done():
-                return
-            else:
+            elif not stopped.done():
                 yield _KEEP_ALIVE
     except StopAsyncIteration:
         return
+    except Exception as error:
+        yield frame("error", _problem(error))
     finally:
         await _stop(stopped, upcoming)
+        await source.aclose()
+
+
+def _problem(error: Exception) -> dict[str, Any]:
+    if isinstance(error, LogUnavailable):
+        error = log_unavailable(error)
+    elif not isinstance(error, ApiError):
+        _log.exception("a stream failed", exc_info=error)
+        error = internal_error()
+    ids = request_ids.get()
+    return problem_document(error, ids.request_id if ids else "")
 
 
 async def _stop(*tasks: asyncio.Future[Any] | None) -> None:

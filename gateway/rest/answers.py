@@ -35,21 +35,21 @@ def decided(answer: Decided, status: int = 200, document: Any = None, **headers:
 
 def answers(shape: Any, status: int = 200, description: str = "As asked.") -> dict[str, Any]:
     """Keyword arguments of a route that answers with `shape` (a struct or a tuple of structs)."""
-    return {"status_code": status, "responses": {status: _answer(shape, description), "default": _problem()}}
+    return {"status_code": status, "responses": {status: _answer(shape, description), "default": problems()}}
 
 
 def decides(shape: Any = DecisionDocument, status: int = 200) -> dict[str, Any]:
     """The same for a write: also 202, for a decision that is not seen in time."""
-    described = answers(shape, status, "Decided and in the log.")
-    described["responses"][202] = _answer(PendingDocument, "In the log, but not decided in time; will be decided.")
-    described["responses"][409] = _problem("Refused: it conflicts with the state of things. `code` says how.")
-    return described
+    route = answers(shape, status, "Decided and in the log.")
+    route["responses"][202] = _answer(PendingDocument, "In the log, but not decided in time; will be decided.")
+    route["responses"][409] = problems("Refused: it conflicts with the state of things. `code` says how.")
+    return route
 
 
 def streams(shape: Any, description: str) -> dict[str, Any]:
     """The same for server-sent events whose data has `shape`."""
-    content = {"text/event-stream": {"itemSchema": _schema(shape), "schema": {"type": "string"}}}
-    return {"responses": {200: {"description": description, "content": content}, "default": _problem()}}
+    content = {"text/event-stream": {"itemSchema": described(shape), "schema": {"type": "string"}}}
+    return {"responses": {200: {"description": description, "content": content}, "default": problems()}}
 
 
 def add_schemas(document: dict[str, Any]) -> None:
@@ -59,14 +59,16 @@ def add_schemas(document: dict[str, Any]) -> None:
 
 
 def _answer(shape: Any, description: str) -> dict[str, Any]:
-    return {"description": description, "content": {"application/json": {"schema": _schema(shape)}}}
+    return {"description": description, "content": {"application/json": {"schema": described(shape)}}}
 
 
-def _problem(description: str = "Refused or failed; a problem (RFC 9457).") -> dict[str, Any]:
-    return {"description": description, "content": {PROBLEM_JSON: {"schema": _schema(ProblemDocument)}}}
+def problems(description: str = "Refused or failed; a problem (RFC 9457).") -> dict[str, Any]:
+    """The answer of a route that says why it can't do as asked."""
+    return {"description": description, "content": {PROBLEM_JSON: {"schema": described(ProblemDocument)}}}
 
 
-def _schema(shape: Any) -> dict[str, Any]:
+def described(shape: Any) -> dict[str, Any]:
+    """The JSON Schema of a type, whose parts `add_schemas` will put under components."""
     _documented[repr(shape)] = shape
     (schema,), _ = msgspec.json.schema_components([shape], ref_template=_REFERENCE)
     return schema

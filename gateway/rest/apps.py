@@ -56,11 +56,11 @@ async def archive_app(app: NamePart, gateway: Gateway, write: Writing) -> Json:
 
 
 async def existing_app(gateway: Gateway, name: str) -> App:
-    """Raises 404 `app-not-found`."""
+    """Raises 404 `app-unknown`."""
     app = await queries.get_app(gateway.services.db, name)
     if app is None:
         detail = f"There is no app '{name}'. GET {API}/apps lists them; POST {API}/apps makes one."
-        raise ApiError(404, "app-not-found", detail)
+        raise ApiError(404, "app-unknown", detail)
     return app
 
 

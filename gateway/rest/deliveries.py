@@ -32,7 +32,7 @@ async def get_delivery(delivery: IdPart, gateway: Gateway) -> Json:
     """One delivery with its headers and its body (base64)."""
     found = await delivery_queries.get_delivery(gateway.services.db, delivery)
     if found is None:
-        raise ApiError(404, "delivery-not-found", f"There is no delivery '{delivery}'.")
+        raise ApiError(404, "delivery-unknown", f"There is no delivery '{delivery}'.")
     return Json(found)
 
 

@@ -1,6 +1,6 @@
 """The audit trail: lists and a live tail."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -51,7 +51,7 @@ async def tail_events(
     return event_stream(frames, gateway.closing, gateway.services.settings.heartbeat_seconds)
 
 
-async def _tail(gateway: GatewayState, wanted: dict[str, str]) -> AsyncIterator[bytes]:
+async def _tail(gateway: GatewayState, wanted: dict[str, str]) -> AsyncGenerator[bytes, None]:
     with gateway.hub.listen() as listener:
         while not listener.overrun:
             found = await listener.next(_WAIT_SECONDS)

@@ -62,7 +62,7 @@ async def drain_agent(region: NamePart, pool: NamePart, agent: IdPart, gateway: 
     """No new jobs for this agent; it leaves when its last one ends."""
     regions = gateway.services.topology.regions
     if region not in regions:
-        raise ApiError(404, "region-not-found", f"There is no region '{region}'. Configured are {', '.join(regions)}.")
+        raise ApiError(404, "region-unknown", f"There is no region '{region}'. Configured are {', '.join(regions)}.")
     target = Target(Stream("pool", f"{region}/{pool}"), region, POOL_COMMANDS)
     return decided(await write.decide(target, DrainAgent(agent_id=agent)))
 

@@ -58,7 +58,7 @@ async def get_principal(name: NamePart, gateway: Gateway) -> Json:
     for principal in await list_principals(gateway.services.db):
         if principal.name == name:
             return Json(principal)
-    raise ApiError(404, "principal-not-found", f"There is no principal '{name}'.")
+    raise ApiError(404, "principal-unknown", f"There is no principal '{name}'.")
 
 
 @router.post("/principals", **decides(status=201))

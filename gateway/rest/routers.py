@@ -5,10 +5,13 @@ from gateway.rest import (
     apps,
     deliveries,
     events,
+    health,
+    log_socket,
     logs,
     manual_runs,
     operations,
     principals,
+    reference,
     run_commands,
     runs,
     system,
@@ -21,10 +24,11 @@ API_ROUTERS = (
     runs.router,
     run_commands.router,
     logs.router,
+    log_socket.router,
     operations.router,
     deliveries.router,
     events.router,
     principals.router,
     system.router,
 )
-OPEN_ROUTERS = (system.open_router,)
+OPEN_ROUTERS = (health.router, reference.router)

@@ -18,7 +18,7 @@ async def existing_run(gateway: GatewayState, name: str) -> str:
     run_id = await find_run(gateway.services.db, name)
     if run_id is None:
         detail = f"There is no run '{name}'. GET /api/v1/runs lists them; a run is called by its id or <app>#<number>."
-        raise ApiError(404, "run-not-found", detail)
+        raise ApiError(404, "run-unknown", detail)
     return run_id
 
 
@@ -39,13 +39,13 @@ async def existing_attempt(gateway: GatewayState, run: str, job: str, attempt: s
     found = await attempt_state(gateway.services.db, run_id, job, number)
     if found is None:
         detail = f"Job '{job}' of run {run_id} has no attempt {attempt} (yet)."
-        raise ApiError(404, "attempt-not-found", detail)
+        raise ApiError(404, "attempt-unknown", detail)
     return found
 
 
 async def run_document(gateway: GatewayState, run_id: str) -> RunDetail:
-    """Raises 404 `run-not-found`."""
+    """Raises 404 `run-unknown`."""
     document = await run_detail(gateway.services.db, run_id)
     if document is None:
-        raise ApiError(404, "run-not-found", f"There is no run '{run_id}'.")
+        raise ApiError(404, "run-unknown", f"There is no run '{run_id}'.")
     return document

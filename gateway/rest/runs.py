@@ -1,6 +1,6 @@
 """Runs: lists, the one document of a run, and following it live."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
@@ -61,6 +61,6 @@ async def watch_run(run: RunPart, gateway: Gateway) -> StreamingResponse:
     return event_stream(_frames(gateway, run_id), gateway.closing, gateway.services.settings.heartbeat_seconds)
 
 
-async def _frames(gateway: GatewayState, run_id: str) -> AsyncIterator[bytes]:
+async def _frames(gateway: GatewayState, run_id: str) -> AsyncGenerator[bytes, None]:
     async for document in run_documents(gateway, run_id):
         yield frame("run", document, str(document.version))

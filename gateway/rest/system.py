@@ -1,38 +1,40 @@
-"""The platform itself: what it is and how far behind, checking a pipeline file, decisions, health."""
+"""The platform itself: what it is and how far behind, checking a pipeline file, decisions."""
 
 import asyncio
-from collections.abc import Mapping
 
 import msgspec
-from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Request
 
 from core.pipeline.document import read_pipeline
 from core.pipeline.problems import Problem
-from gateway.decisions import DecisionDocument, decision_document, decision_of
+from gateway.decisions import decision_document, decision_of, refusal
 from gateway.dependencies import Gateway, IdPart
 from gateway.errors import ApiError
-from gateway.rest.answers import Json, answers
+from gateway.rest.answers import Json, answers, decides
 from gateway.rest.permissions import API
 from gateway.state import GatewayState
-from projections.queries.consistency import halted_partitions
+from projections.queries.consistency import halted_partitions, read_offsets
 from projections.queries.counts import counts
 from projections.queries.decisions import events_of_command
+from projections.queries.pools import list_agents
 
 router = APIRouter(prefix=API, tags=["system"])
-open_router = APIRouter(tags=["health"])
-CHECK_SECONDS = 3.0
+_FILE = {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 
 
 class System(msgspec.Struct, frozen=True, kw_only=True):
-    """`event_lag_seconds` is the age of the newest event when this gateway saw it; `halted` must be empty."""
+    """`event_lag_seconds` is the age of the newest event when this gateway saw it; `projection_lag_events` how many
+    events seen here are not in the views yet; `halted` says where the views can't go on, and must be empty.
+    `isolation` counts the agents that are there by how they isolate jobs.
+    """
 
     version: str
     url: str
     regions: tuple[str, ...]
     partitions_per_region: int
-    isolation: str
+    isolation: dict[str, int]
     event_lag_seconds: float
+    projection_lag_events: int
     halted: dict[str, str]
     counts: dict[str, int]
 
@@ -40,13 +42,6 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
 class LintResult(msgspec.Struct, frozen=True):
     valid: bool
     problems: tuple[Problem, ...]
-
-
-class Readiness(msgspec.Struct, frozen=True):
-    """`checks` says "ok" or why not, by name."""
-
-    ready: bool
-    checks: Mapping[str, str]
 
 
 @router.get("/system", **answers(System))
@@ -60,67 +55,42 @@ async def system(gateway: Gateway) -> Json:
             url=services.settings.public_url,
             regions=services.topology.regions,
             partitions_per_region=services.topology.partitions_per_region,
-            isolation=services.settings.isolation,
+            isolation=await _isolation(gateway),
             event_lag_seconds=round(gateway.hub.lag_seconds, 3),
+            projection_lag_events=await _projection_lag(gateway),
             halted={f"{each.topic}:{each.partition}": each.reason for each in halted},
             counts=await counts(services.db),
         )
     )
 
 
-@router.post("/lint", **answers(LintResult))
+@router.post("/lint", openapi_extra={"requestBody": _FILE}, **answers(LintResult))
 async def lint(request: Request) -> Json:
     """Check a pipeline file: the body is the file, as it is."""
     document = await asyncio.to_thread(read_pipeline, await request.body())
     return Json(LintResult(not document.problems, document.problems))
 
 
-@router.get("/decisions/{command_id}", **answers(DecisionDocument))
+@router.get("/decisions/{command_id}", **decides())
 async def get_decision(command_id: IdPart, gateway: Gateway) -> Json:
-    """What became of a command that was not decided in time."""
+    """What became of a command that was not decided in time. A refusal is the same problem as if it came at once."""
     events = await events_of_command(gateway.services.db, command_id)
     if not events:
-        raise ApiError(404, "decision-not-found", f"No decision of command '{command_id}' is known (yet).")
-    return Json(decision_document(command_id, decision_of(events)))
+        raise ApiError(404, "decision-unknown", f"No decision of command '{command_id}' is known (yet).")
+    decision = decision_of(events)
+    if not decision.accepted:
+        raise refusal(decision)
+    return Json(decision_document(command_id, decision))
 
 
-@open_router.get("/healthz")
-async def healthz() -> Response:
-    """The process answers."""
-    return Response("ok\n", media_type="text/plain")
+async def _isolation(gateway: GatewayState) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for agent in await list_agents(gateway.services.db):
+        found[agent.isolation] = found.get(agent.isolation, 0) + 1
+    return found
 
 
-@open_router.get("/readyz", **answers(Readiness))
-async def readyz(gateway: Gateway) -> Json:
-    """503 while something that requests need is away; says what."""
-    names = list(gateway.services.checks)
-    results = await asyncio.gather(*(_check(gateway, name) for name in names))
-    readiness = Readiness(all(result == "ok" for result in results), dict(zip(names, results, strict=True)))
-    return Json(readiness, 200 if readiness.ready else 503)
-
-
-async def _check(gateway: GatewayState, name: str) -> str:
-    try:
-        await asyncio.wait_for(gateway.services.checks[name](), CHECK_SECONDS)
-    except TimeoutError:
-        return f"no answer within {CHECK_SECONDS:g} s"
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
-    return "ok"
-
-
-@open_router.get("/metrics")
-async def metrics(gateway: Gateway) -> Response:
-    """Prometheus text format."""
-    gateway.metrics.event_tail_lag.set(gateway.hub.lag_seconds)
-    return Response(gateway.metrics.exposition(), media_type=gateway.metrics.content_type)
-
-
-@open_router.get("/", include_in_schema=False)
-async def home() -> HTMLResponse:
-    return HTMLResponse(
-        "<!doctype html><meta charset=utf-8><title>Sealane</title><h1>Sealane</h1>"
-        "<p>A git push becomes a finished, explainable run. This is the API; the command line is <code>sealane</code>."
-        "<ul><li><a href=/docs>API reference</a><li><a href=/openapi.json>OpenAPI 3.1</a>"
-        "<li><a href=/readyz>Readiness</a><li><a href=/metrics>Metrics</a></ul>"
-    )
+async def _projection_lag(gateway: GatewayState) -> int:
+    projected = await read_offsets(gateway.services.db)
+    newest = gateway.hub.newest.items()
+    return sum(max(0, offset + 1 - projected.get(partition, 0)) for partition, offset in newest)

@@ -176,7 +176,7 @@ class GatewayWiring:
     async def _redeliver(self, delivery_id: str, actor: str) -> Redelivered:
         found = await get_delivery(self._db, delivery_id)
         if found is None:
-            raise ApiError(404, "delivery-not-found", f"There is no delivery '{delivery_id}'.")
+            raise ApiError(404, "delivery-unknown", f"There is no delivery '{delivery_id}'.")
         original = Delivery(
             delivery_id=found.id,
             forge=found.forge,  # type: ignore[arg-type]

@@ -88,7 +88,7 @@ def worker_loops(settings: Settings) -> dict[str, Loop]:
     clock, metrics = SystemClock(), ConnectorMetrics()
     producer = KafkaProducer(kafka(settings), "sealane-connectors")
     mirrors = Mirrors(settings.data_path / "mirrors", repositories_root(settings))
-    loops = _projection_loops(settings)
+    loops = projection_loops(settings)
     for handler, threads in (
         (Ingest(settings.topology, clock), 1),
         (Definition(settings.topology, clock, mirrors), 4),
@@ -97,7 +97,7 @@ def worker_loops(settings: Settings) -> dict[str, Loop]:
     return loops
 
 
-def _projection_loops(settings: Settings) -> dict[str, Loop]:
+def projection_loops(settings: Settings) -> dict[str, Loop]:
     from infra.postgres.connections import connector
     from projections.log_archive import LogArchiver
     from projections.migrations.runner import DEFAULT_SCHEMA

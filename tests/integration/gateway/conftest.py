@@ -1,0 +1,31 @@
+"""One gateway with all that is behind it, for the tests of this folder: each test uses an app of its own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.gateway_house import GatewayHouse, Hand
+from tests.support.servers import embedded_kafka, fresh_database
+
+
+@pytest.fixture(scope="session")
+def house(kafka_template: Path, postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayHouse]:
+    folder = tmp_path_factory.mktemp("gateway")
+    with (
+        embedded_kafka(kafka_template) as bootstrap_servers,
+        fresh_database(postgres) as database_url,
+        GatewayHouse(bootstrap_servers, database_url, folder) as running,
+    ):
+        yield running
+
+
+@pytest.fixture(scope="session")
+def hand(house: GatewayHouse) -> Hand:
+    return Hand(house)
+
+
+@pytest.fixture
+def app(house: GatewayHouse, unique_name: str) -> str:
+    """The name of a new app."""
+    return house.new_app(unique_name)
