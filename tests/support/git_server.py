@@ -99,7 +99,7 @@ class GitWorld:
             self.port = server.servers[0].sockets[0].getsockname()[1]
             started.set()
 
-        server.startup = startup  # type: ignore[method-assign, assignment]
+        server.startup = startup  # type: ignore[method-assign]
         thread = threading.Thread(target=server.run)
         thread.start()
         try:

@@ -223,9 +223,7 @@ class _Gateway:
         tail = LogEventTail(lambda: MemoryLogReader(self._log, "gateway"), partitions)
         bus = LogCommandBus(TOPOLOGY, producer, tail)
         sessions = itertools.count(time.time_ns())
-        hub = AgentHub(
-            bus, producer, tail, TOPOLOGY, self._clock, lambda: f"session-{next(sessions)}", _no_correlation
-        )
+        hub = AgentHub(bus, producer, tail, TOPOLOGY, self._clock, lambda: f"session-{next(sessions)}", _no_correlation)
         known = {
             hash_token(TOKEN): Principal("builder", ("agent",), pools=("us-east/default",)),
             hash_token(OTHER_TOKEN): Principal("stranger", ("agent",), pools=("eu-west/default",)),
