@@ -31,12 +31,14 @@ class JobSteps:
         self._deadline = time.monotonic() + spec.timeout_seconds
         self._current: StepProcess | None = None
         self._stops: list[tuple[StopReason, float]] = []
+        self._out_of_time = False
         self._over = False
         self.results: list[StepResult] = []
 
     def stop(self, reason: StopReason, grace_seconds: float) -> None:
         """SIGTERM to the running step now, SIGKILL after the grace."""
         self._stops.append((reason, grace_seconds))
+        self._out_of_time = True
         self._deadline = min(self._deadline, time.monotonic() + grace_seconds + CLEANUP_SECONDS)
         if self._current is not None:
             self._current.stop(reason, grace_seconds)
@@ -76,7 +78,8 @@ class JobSteps:
         """The job's time is over: from now on only what cleans up runs, and not for long."""
         if time.monotonic() < self._deadline:
             return
-        self._over = self._over or self._verdict.status != "success"
+        self._over = self._over or self._out_of_time
+        self._out_of_time = True
         self._verdict.fail("timeout", f"the job took longer than {self._spec.timeout_seconds} s")
         self._deadline = time.monotonic() + CLEANUP_SECONDS
 

@@ -60,6 +60,15 @@ class Overlay(dict[str, V]):
             self.gone.add(key)
         return value
 
+    def peek(self, key: str) -> V:
+        """The entry for reading only: it need not be copied."""
+        own: V | None = super().get(key)
+        if own is not None:
+            return own
+        if key in self.gone:
+            raise KeyError(key)
+        return self.base[key]
+
     def __iter__(self) -> Iterator[str]:
         for key in self.base:
             if key not in self.gone:
@@ -73,3 +82,11 @@ class Overlay(dict[str, V]):
 
     def __bool__(self) -> bool:
         return next(iter(self), None) is not None
+
+
+def peek(entries: dict[str, V], key: str) -> V:
+    """The entry for reading only: a draft need not copy it."""
+    if isinstance(entries, Overlay):
+        overlay: Overlay[V] = entries
+        return overlay.peek(key)
+    return entries[key]

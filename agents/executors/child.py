@@ -13,6 +13,7 @@ from agents.executors.base import LimitHits, SandboxError
 from agents.executors.processes import descendants, namespace_pids, send_signal
 
 PIPE_BYTES = 256 * 1024
+STARTING_SECONDS = 0.05
 WRAPPER_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 
 
@@ -62,8 +63,13 @@ class Child:
         self.stdout = self.stderr = -1
 
     def terminate(self) -> None:
-        if self.alive:
-            send_signal(self._members(), signal.SIGTERM)
+        if not self.alive:
+            return
+        members = self._members()
+        send_signal(members, signal.SIGTERM)
+        if not members:
+            # The sandbox is still being made: the command must not miss the signal.
+            asyncio.get_running_loop().call_later(STARTING_SECONDS, self.terminate)
 
     def kill(self) -> None:
         if not self.alive:

@@ -171,6 +171,9 @@ def run(argv: list[str], uid: int | None, own_ids: list[int] | None) -> int:
     main = os.fork()
     if main == 0:
         try:
+            # Python ignores these; a job expects them as they are everywhere else.
+            for number in (signal.SIGPIPE, signal.SIGXFSZ):
+                signal.signal(number, signal.SIG_DFL)
             give_up_privileges(uid, own_ids)
             os.execve(argv[0], argv, dict(os.environ))
         except OSError as error:

@@ -38,7 +38,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, stop)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    main_child = os.posix_spawn(sys.argv[1], sys.argv[1:], dict(os.environ), setpgroup=0, setsigdef=[signal.SIGTERM])
+    # Python ignores the last two; a job expects them as they are everywhere else.
+    defaults = [signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ]
+    main_child = os.posix_spawn(sys.argv[1], sys.argv[1:], dict(os.environ), setpgroup=0, setsigdef=defaults)
     while True:
         pid, status = os.wait()
         if pid == main_child:

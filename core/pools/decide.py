@@ -1,10 +1,22 @@
-"""The AgentPool's decisions: what a command does, then who gets the slots that are free, then who is told why not.
+"""The AgentPool's decisions.
 
-| waiting for                          | at the longest | then                                                     |
-|--------------------------------------|----------------|----------------------------------------------------------|
-| an agent to accept an offer          | 10 s           | back into the queue; that agent is passed over for 10 s  |
-| an agent that refused                | 30 s           | it is offered the attempt again                          |
-| a sign of life of an agent           | 30 s           | it is lost, and its accepted leases with it              |
+| command          | does                                                             | repeated or too late      |
+|------------------|------------------------------------------------------------------|---------------------------|
+| ConnectAgent     | the agent is known; leases are reconciled; free slots are granted | same session: nothing     |
+| DisconnectAgent  | no new leases; what it holds stays until it is lost              | older session: nothing    |
+| RecordHeartbeats | on record every 10 s per agent                                   | nothing                   |
+| DrainAgent       | no new leases; it leaves with its last one                       | nothing                   |
+| EnqueueJob       | queued, granted if an agent is free                              | nothing                   |
+| CancelJob        | out of the queue, or its agent is told to stop                   | nothing                   |
+| AcceptLease      | the attempt starts                                               | nothing, or `stale-lease` |
+| RefuseLease      | back into the queue, for other agents                            | `stale-lease`             |
+| ReleaseLease     | the slot is free for the next                                    | nothing                   |
+
+| waiting for                        | at the longest | then                                   |
+|------------------------------------|----------------|----------------------------------------|
+| an offer to be accepted            | 10 s           | it goes back, and elsewhere if it can  |
+| a word from an agent               | 30 s           | the agent is gone, its leases are lost |
+| agents that refused to be asked again | 60 s to 1 h | they are                               |
 """
 
 from collections.abc import Callable
@@ -15,23 +27,17 @@ from core.aggregate import Tick
 from core.eventlog.serialization import Message
 from core.pools import agents, leases
 from core.pools import commands as c
-from core.pools import events as e
 from core.pools.draft import Draft
-from core.pools.schedule import explain_all, schedule
+from core.pools.events import RefusalsForgotten
+from core.pools.explaining import explain_lanes, explain_queued
+from core.pools.scheduling import grant_all
 from core.pools.state import PoolState
 
 
 def decide(state: PoolState, command: Any, now: datetime) -> tuple[Message, ...]:
     """The events the command leads to. Raises Rejected."""
     draft = Draft(state, now)
-    if isinstance(command, Tick):
-        _expire(draft, state.timers.expired(now))
-    else:
-        _HANDLERS[type(command)](draft, command)
-    if draft.events:
-        schedule(draft)
-        if draft.agents_changed:
-            explain_all(draft)
+    _HANDLERS[type(command)](draft, command)
     return tuple(draft.events)
 
 
@@ -40,29 +46,47 @@ def deadline(state: PoolState) -> datetime | None:
 
 
 def finished(state: PoolState) -> bool:
-    """A pool that nobody uses may leave memory."""
     return not (state.agents or state.queue or state.leases)
 
 
-def _expire(draft: Draft, names: list[str]) -> None:
-    for name in names:
+def _expire(draft: Draft, command: Tick) -> None:
+    for name in draft.before.timers.expired(draft.now):
         kind, _, subject = name.partition(":")
         if kind == "agent":
-            agents.lose(draft, subject)
-        elif kind == "accept":
-            leases.miss(draft, subject)
-        else:
-            draft.tell(e.RefusalsForgotten(attempt_key=subject))
+            agents.lose_agent(draft, subject)
+        elif kind == "lease" and subject in draft.state.leases:
+            leases.lapse_offer(draft, subject)
+        elif kind == "retry":
+            draft.tell(RefusalsForgotten(attempt_key=subject))
+    _settle(draft)
+
+
+def _settle(draft: Draft) -> None:
+    """Whatever became possible is granted, and whatever is in the way is told."""
+    if draft.events:
+        agents.leave_drained(draft)
+        explain_lanes(draft)
+        grant_all(draft)
+        explain_queued(draft)
+
+
+def _then_settle(handler: Callable[[Draft, Any], None]) -> Callable[[Draft, Any], None]:
+    def handle(draft: Draft, command: Any) -> None:
+        handler(draft, command)
+        _settle(draft)
+
+    return handle
 
 
 _HANDLERS: dict[type[Any], Callable[[Draft, Any], None]] = {
-    c.ConnectAgent: agents.connect,
-    c.DisconnectAgent: agents.disconnect,
+    Tick: _expire,
+    c.ConnectAgent: _then_settle(agents.connect_agent),
+    c.DisconnectAgent: agents.disconnect_agent,
     c.RecordHeartbeats: agents.record_heartbeats,
-    c.DrainAgent: agents.drain,
-    c.EnqueueJob: leases.enqueue,
-    c.CancelJob: leases.cancel,
-    c.AcceptLease: leases.accept,
-    c.RefuseLease: leases.refuse,
-    c.ReleaseLease: leases.release,
+    c.DrainAgent: _then_settle(agents.drain_agent),
+    c.EnqueueJob: _then_settle(leases.enqueue_job),
+    c.CancelJob: leases.cancel_job,
+    c.AcceptLease: leases.accept_lease,
+    c.RefuseLease: _then_settle(leases.refuse_lease),
+    c.ReleaseLease: _then_settle(leases.release_lease),
 }

@@ -1,4 +1,4 @@
-"""A decision on an AgentPool in the making: `state` already shows the events told so far (see core/draft.py)."""
+"""A decision on an AgentPool in the making."""
 
 from datetime import datetime
 
@@ -8,16 +8,20 @@ from core.pools.state import PoolState
 
 
 class Draft:
-    """`agents_changed`: who is there changed, so that waiting attempts must be explained anew."""
+    """`state` shows the events told so far; `before`, the pool itself, does not (see core/draft.py)."""
 
-    __slots__ = ("agents_changed", "events", "now", "state")
+    __slots__ = ("before", "events", "now", "state")
 
     def __init__(self, state: PoolState, now: datetime) -> None:
+        self.before = state
         self.state = state.draft()
         self.now = now
         self.events: list[Message] = []
-        self.agents_changed = False
 
     def tell(self, event: Message) -> None:
         self.events.append(event)
         evolve(self.state, event)
+
+    def conclude(self, event: Message) -> None:
+        """Tell the only or last event: nothing in this decision looks at the state any more."""
+        self.events.append(event)

@@ -1,7 +1,7 @@
-"""What an AgentPool remembers: its agents, its queue in lanes, its leases, and what is due when.
+"""What an AgentPool remembers. Indexed so that no command looks at all of the queue or all of the agents.
 
-A lane holds the waiting attempts of one app that ask for the same labels, so that a grant looks at the heads of
-lanes only, however long the queue is.
+The queue is split into lanes: entries that the same agents can take (equal labels, refused by the same agents).
+A lane holds buckets (one app, one priority), each in the order of age. Agents with equal labels form a class.
 """
 
 from copy import copy
@@ -13,110 +13,139 @@ from core.draft import Overlay
 from core.ordered import IdleTimers, Ordered, Timers
 from core.pools.entries import QueueEntry
 
-Place = tuple[int, datetime, str]
+# What the scheduler goes by: minus the priority, leases the app holds, age of the oldest entry, the bucket.
+Head = tuple[int, int, datetime, str]
 
 
-class Agent(msgspec.Struct, omit_defaults=True):
-    """`leases` are attempt keys, offered or accepted. `free` counts its free slots, as indexed."""
+class AgentState(msgspec.Struct, omit_defaults=True):
+    """A known agent. `load` is its place among the free agents of its class; -1 when it takes no leases now."""
 
     session: str
     slots: int
-    labels: tuple[str, ...] = ()
-    seen_at: datetime | None = None
+    agent_class: str
+    heard_at: datetime
+    isolation: str = ""
+    version: str = ""
     connected: bool = True
     draining: bool = False
     leases: list[str] = []
-    free: int = 0
+    load: int = -1
 
-    def draft(self) -> "Agent":
+    def draft(self) -> "AgentState":
         agent = copy(self)
         agent.leases = self.leases.copy()
         return agent
 
 
+class AgentClass(msgspec.Struct, omit_defaults=True):
+    """Agents with these labels. `members` counts those that don't leave; `free` has (load, agent id)."""
+
+    labels: list[str]
+    members: int = 0
+    free: Ordered[tuple[int, str]] = msgspec.field(default_factory=Ordered)
+
+    def draft(self) -> "AgentClass":
+        other = copy(self)
+        other.free = self.free.draft()
+        return other
+
+
 class Waiting(msgspec.Struct, omit_defaults=True):
-    """A queued attempt; `refused_by` are agents it is not offered to for now; `reason` is what was explained last."""
+    """A queued attempt. `epoch` is that of its last offer; `avoid` are the agents that refused it, until `retry_at`."""
 
     entry: QueueEntry
-    refused_by: tuple[str, ...] = ()
-    reason: str = ""
+    epoch: int = 0
+    avoid: list[str] = []
+    refusals: int = 0
+    retry_at: datetime | None = None
+    last_agent: str = ""
+    explained: str = ""
 
     def draft(self) -> "Waiting":
         return copy(self)
 
 
-class Lease(msgspec.Struct, omit_defaults=True):
-    """An attempt with an agent: offered until it is `accepted`; with `cancel_grace_seconds` set it must stop."""
+class LeaseState(msgspec.Struct, omit_defaults=True):
+    """An attempt that is offered to an agent, or `accepted` by it. `waiting` is what it goes back to."""
 
-    entry: QueueEntry
+    waiting: Waiting
     epoch: int
     agent_id: str
     accepted: bool = False
-    refused_by: tuple[str, ...] = ()
-    cancel_grace_seconds: int | None = None
+    cancelling: bool = False
+    grace_seconds: int = 0
 
-    def draft(self) -> "Lease":
+    def draft(self) -> "LeaseState":
         return copy(self)
+
+
+class Bucket(msgspec.Struct, omit_defaults=True):
+    """Entries of one app and priority in a lane, oldest first. `head` is how the lane lists it."""
+
+    app: str
+    priority: int
+    entries: Ordered[tuple[datetime, str]] = msgspec.field(default_factory=Ordered)
+    head: Head | None = None
+
+    def draft(self) -> "Bucket":
+        bucket = copy(self)
+        bucket.entries = self.entries.draft()
+        return bucket
 
 
 class Lane(msgspec.Struct, omit_defaults=True):
-    """Waiting attempts of one app with equal labels: (-priority, queued at, attempt key), first to go first."""
+    """Entries that the agents of `classes`, except `avoid`, can take. `reason` says why none can."""
 
-    app: str
-    labels: tuple[str, ...] = ()
-    places: Ordered[Place] = msgspec.field(default_factory=Ordered)
+    labels: list[str]
+    avoid: list[str] = []
+    classes: list[str] = []
+    reason: str = ""
+    buckets: dict[str, Bucket] = {}
+    heads: Ordered[Head] = msgspec.field(default_factory=Ordered)
 
     def draft(self) -> "Lane":
-        return Lane(self.app, self.labels, self.places.draft())
+        lane = copy(self)
+        lane.classes = self.classes.copy()
+        lane.buckets = Overlay(self.buckets)
+        lane.heads = self.heads.draft()
+        return lane
 
 
-class Share(msgspec.Struct):
-    """How many leases an app holds in this pool."""
+class AppShare(msgspec.Struct, omit_defaults=True):
+    """How many leases an app holds, and where (lane, bucket) it waits for more."""
 
-    leases: int = 0
+    held: int = 0
+    buckets: list[tuple[str, str]] = []
 
-    def draft(self) -> "Share":
-        return copy(self)
+    def draft(self) -> "AppShare":
+        share = copy(self)
+        share.buckets = self.buckets.copy()
+        return share
 
 
 class PoolState(msgspec.Struct, omit_defaults=True):
-    """`id` is `<region>/<pool>`; `epoch` the number of grants so far; `free` are (-free slots, agent id)."""
+    """One pool: `id` is `<region>/<name>`. Queue and leases are by attempt key, apps by name."""
 
     id: str
-    epoch: int = 0
-    agents: dict[str, Agent] = {}
+    agents: dict[str, AgentState] = {}
+    classes: dict[str, AgentClass] = {}
     queue: dict[str, Waiting] = {}
-    leases: dict[str, Lease] = {}
     lanes: dict[str, Lane] = {}
-    shares: dict[str, Share] = {}
-    free: Ordered[tuple[int, str]] = msgspec.field(default_factory=Ordered)
+    leases: dict[str, LeaseState] = {}
+    apps: dict[str, AppShare] = {}
     timers: Timers = msgspec.field(default_factory=Timers)
 
-    @property
-    def region(self) -> str:
-        return self.id.rpartition("/")[0]
-
-    @property
-    def name(self) -> str:
-        return self.id.rpartition("/")[2]
-
     def draft(self) -> "PoolState":
-        return PoolState(
-            id=self.id,
-            epoch=self.epoch,
-            agents=Overlay(self.agents),
-            queue=Overlay(self.queue),
-            leases=Overlay(self.leases),
-            lanes=Overlay(self.lanes),
-            shares=Overlay(self.shares),
-            free=self.free.draft(),
-            timers=IdleTimers(),
-        )
+        state = copy(self)
+        state.agents = Overlay(self.agents)
+        state.classes = Overlay(self.classes)
+        state.queue = Overlay(self.queue)
+        state.lanes = Overlay(self.lanes)
+        state.leases = Overlay(self.leases)
+        state.apps = Overlay(self.apps)
+        state.timers = IdleTimers()
+        return state
 
 
-def lane_key(entry: QueueEntry) -> str:
-    return "\x1f".join((entry.app, *entry.labels))
-
-
-def place_of(entry: QueueEntry) -> Place:
-    return -entry.priority, entry.queued_at, entry.attempt_key
+def initial(identity: str) -> PoolState:
+    return PoolState(id=identity)

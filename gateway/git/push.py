@@ -12,6 +12,7 @@ from agents.connectors.git import GitError
 from core.delivery import Delivery
 from core.ports import LogUnavailable
 from gateway.git.delivered import RefUpdate, mark_delivered, parse_update
+from gateway.git.pipes import PipeReader, PipeWriter
 from gateway.git.services import GitServices, GitUser
 
 MAX_FOLLOWED = 20
@@ -50,7 +51,7 @@ class Push:
     def started(self) -> None:
         os.close(self._updates_write)
         os.close(self._text_read)
-        self._task = asyncio.create_task(self._run())
+        self._task = asyncio.create_task(self._run(PipeReader(self._updates_read), PipeWriter(self._text_write)))
 
     def abandon(self) -> None:
         """The pusher went away: what was pushed is delivered all the same, but nobody has to be told."""
@@ -70,33 +71,20 @@ class Push:
             self._task.cancel()
         return self.delivered
 
-    async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
-        reader = asyncio.StreamReader()
-        source, _ = await loop.connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(self._updates_read, "rb", 0)
-        )
-        sink, protocol = await loop.connect_write_pipe(
-            lambda: asyncio.streams.FlowControlMixin(loop), os.fdopen(self._text_write, "wb", 0)
-        )
-        writer = asyncio.StreamWriter(sink, protocol, None, loop)
+    async def _run(self, source: PipeReader, sink: PipeWriter) -> None:
         try:
-            updates = await _updates(reader)
+            updates = await _updates(source)
             if updates:
-                await self._tell(writer, self._lines(updates))
-        except (BrokenPipeError, ConnectionResetError, TimeoutError):
+                await self._tell(sink, self._lines(updates))
+        except (BrokenPipeError, TimeoutError):
             _log.info("the pusher of %s went away", self._app)
         finally:
             source.close()
-            sink.abort()
+            sink.close()
 
-    async def _tell(self, writer: asyncio.StreamWriter, lines: AsyncIterator[str]) -> None:
+    async def _tell(self, sink: PipeWriter, lines: AsyncIterator[str]) -> None:
         async for line in lines:
-            writer.write(_harmless(line).encode() + b"\n")
-            await asyncio.wait_for(writer.drain(), _WRITE_SECONDS)
-        if writer.can_write_eof():
-            writer.write_eof()
-            await asyncio.wait_for(writer.wait_closed(), _WRITE_SECONDS)
+            await asyncio.wait_for(sink.write(_harmless(line).encode() + b"\n"), _WRITE_SECONDS)
 
     async def _lines(self, updates: Sequence[RefUpdate]) -> AsyncIterator[str]:
         try:
@@ -151,12 +139,15 @@ class Push:
             repositories.set_head(self._app, branch)
 
 
-async def _updates(reader: asyncio.StreamReader) -> list[RefUpdate]:
+async def _updates(source: PipeReader) -> list[RefUpdate]:
     """What the hook read, up to its final dot; nothing where the push changed nothing or was refused."""
-    updates: list[RefUpdate] = []
-    while (line := await reader.readline()) and line != b".\n":
-        updates.append(parse_update(line))
-    return updates if line else []
+    text = b""
+    while not (text.endswith(b"\n.\n") or text == b".\n"):
+        chunk = await source.read()
+        if not chunk:
+            return []
+        text += chunk
+    return [parse_update(line) for line in text.split(b"\n")[:-2]]
 
 
 def _harmless(line: str) -> str:

@@ -22,6 +22,7 @@ class Reconciler:
     def __init__(self, services: GitServices) -> None:
         self._services = services
         self._active: Counter[str] = Counter()
+        self._one_at_a_time = asyncio.Lock()
 
     @contextmanager
     def pushing(self, app: str) -> Iterator[None]:
@@ -59,8 +60,10 @@ class Reconciler:
 
     async def reconcile(self, app: str) -> int:
         """Deliver what is missing; answers how many updates that were. Raises LogUnavailable, GitError."""
-        if self._active[app]:
-            return 0
+        async with self._one_at_a_time:
+            return 0 if self._active[app] else await self._reconcile(app)
+
+    async def _reconcile(self, app: str) -> int:
         updates = await undelivered(self._services.repositories, app)
         for update in updates:
             # The same id each time: an attempt that was interrupted in the middle is recognised.

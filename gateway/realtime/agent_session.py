@@ -80,7 +80,8 @@ class AgentSession:
         if done.cancelled() or done.exception() is not None:
             self.close(m.CLOSE_UNAVAILABLE, "the log is unavailable")
             return
-        waiting = self._reports[attempt_key]
+        # Several may be done before the first of these calls: it has seen to all of them.
+        waiting = self._reports.get(attempt_key, deque())
         acked = 0
         while waiting and waiting[0][1].done() and not waiting[0][1].cancelled() and waiting[0][1].exception() is None:
             acked = waiting.popleft()[0]

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -87,7 +87,13 @@ class GitWorld:
 
     @contextmanager
     def serve(self) -> Iterator[None]:
-        app = FastAPI()
+        @asynccontextmanager
+        async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+            task = asyncio.create_task(self.reconciler.run())
+            yield
+            task.cancel()
+
+        app = FastAPI(lifespan=lifespan)
         install_error_handlers(app)
         app.include_router(git_router(self.services, self.reconciler))
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=5))

@@ -312,7 +312,8 @@ class Attempt:
         return [message for message in messages if not kinds or isinstance(message, kinds)]
 
     def wait_for_output(self, text: str) -> None:
-        self._rig.wait(lambda: text in self.text(), lambda: self._explain())
+        """In what the steps wrote."""
+        self._rig.wait(lambda: text.encode() in self.data("stdout", "stderr"), lambda: self._explain())
 
     def chunks(self) -> list[LogChunk]:
         """The log as a viewer puts it together: by number, each number once."""

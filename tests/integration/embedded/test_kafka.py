@@ -17,7 +17,7 @@ from infra.embedded import kafka
 from infra.embedded.errors import ServerError
 from infra.embedded.kafka_config import BrokerSettings
 from tests.support.processes import await_end
-from tests.support.servers import scratch_directory
+from tests.support.servers import TEST_BROKER, scratch_directory
 
 TOPIC = "kept"
 TARGET_MEMORY_BYTES = 270_000_000
@@ -49,10 +49,10 @@ def values(servers: str, count: int) -> list[bytes | None]:
 
 
 def test_killed_broker_comes_back_with_what_it_had_acknowledged(folder: Path) -> None:
-    first = kafka.start(folder)
+    first = kafka.start(folder, settings=TEST_BROKER)
     produce(first.bootstrap_servers, b"before the kill")
     first.kill()
-    second = kafka.start(folder)
+    second = kafka.start(folder, settings=TEST_BROKER)
     try:
         produce(second.bootstrap_servers, b"after the kill")
         kept = values(second.bootstrap_servers, 2)
