@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given as randomly
 from hypothesis import settings
 from hypothesis import strategies as some
-from tests.unit.core.pools.test_scheduling import entry
+from tests.unit.pools.test_scheduling import entry
 
 from core.aggregate import Rejected, Tick
 from core.pools import commands as c
