@@ -5,7 +5,6 @@ from typing import Any
 from hypothesis import given as randomly
 from hypothesis import settings
 from hypothesis import strategies as some
-from tests.unit.pools.test_scheduling import entry
 
 from core.aggregate import Rejected, Tick
 from core.pools import commands as c
@@ -14,6 +13,7 @@ from core.pools.entries import HeldLease
 from core.pools.lanes import lane_key
 from core.pools.scheduling import schedule
 from tests.support.given import Scene
+from tests.unit.pools.test_scheduling import entry
 
 LABELS = some.sampled_from(((), ("gpu",), ("arm",), ("arm", "gpu")))
 AGENTS = some.sampled_from(("a1", "a2", "a3"))
