@@ -43,7 +43,7 @@ class CommitStatus:
     """Consumes run events. `facts(run_id)` asks the views (None: not there yet); `apis` are the forges with a token."""
 
     name = "commit-status"
-    topics = (events_topic("runs"),)
+    topics: tuple[str, ...] = (events_topic("runs"),)
 
     def __init__(
         self,

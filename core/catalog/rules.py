@@ -9,7 +9,7 @@ from core.forges.urls import builtin_app
 
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")
 _SCP_LIKE: Final = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._-]*@[A-Za-z0-9][A-Za-z0-9.-]*:[A-Za-z0-9._~/][^\s]*")
-_SCHEMES: Final = ("http", "https", "ssh", "file")
+_SCHEMES: Final = ("http", "https", "ssh")
 _REF: Final = re.compile(r"(?!-)(?!.*(\.\.|@\{|//|[\x00-\x20~^:?*\[\\\x7f]))[^/].*(?<![/.])")
 
 
@@ -39,10 +39,7 @@ def check_repository_url(url: str) -> None:
         raise _bad_url(url, str(error)) from error
     if parts.scheme not in _SCHEMES:
         raise _bad_url(url, f"its scheme must be one of {', '.join(_SCHEMES)}")
-    if parts.scheme == "file":
-        if not parts.path.startswith("/") or host:
-            raise _bad_url(url, "a file URL needs an absolute path (file:///srv/git/app.git)")
-    elif not host or host.startswith("-") or (parts.username or "").startswith("-"):
+    if not host or host.startswith("-") or (parts.username or "").startswith("-"):
         raise _bad_url(url, "it names no host, or one (or a user) that git would read as an option")
     if parts.password:
         raise _bad_url(url, "it holds a password, and the log keeps everything for ever; use a credential helper")

@@ -33,10 +33,12 @@ FILE = Path(".pipeline.yml")
 def run_local(inputs: dict[str, str]) -> int:
     """The exit code: 0 when every stage succeeded or was skipped by its own condition."""
     plan = _plan(inputs)
-    with tempfile.TemporaryDirectory(prefix="sealane-local-") as folder:
+    # Not below /tmp: jobs have a /tmp of their own.
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sealane"
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="local-", dir=cache) as folder:
         data = Path(folder)
-        data.chmod(0o711)
-        config = AgentConfig(gateway_url="http://127.0.0.1", token="-", region="local", data_dir=data)
+        config = AgentConfig(gateway_url="http://127.0.0.1", token="-", region="local", data_dir=data, run_as="agent")
         executor = make_executor(config, "local", ())
         console.print(f"isolation: {executor.isolation.kind}", style="dim")
         try:

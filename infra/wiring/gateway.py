@@ -21,6 +21,7 @@ from gateway.app import create_app
 from gateway.auth import Authenticator, Principal, bootstrap_admin, hash_token
 from gateway.decisions import refusal
 from gateway.errors import ApiError
+from gateway.git.access import from_this_machine
 from gateway.git.progress import ViewProgress
 from gateway.git.reconcile import Reconciler
 from gateway.git.repositories import Repositories
@@ -229,8 +230,8 @@ class GatewayWiring:
             principal = await self._authenticator.authenticate(token)
             may_push = principal.allows("developer")
             return GitUser(principal.name, may_push, principal.allows("admin"))
-        local = request.client is not None and request.client.host in ("127.0.0.1", "::1")
-        return GitUser("local", True, True) if self._settings.open_git and local else None
+        local = self._settings.open_git and from_this_machine(request)
+        return GitUser("local", True, True) if local else None
 
     async def _find_app(self, name: str) -> GitApp | None:
         app = await app_queries.get_app(self._db, name)

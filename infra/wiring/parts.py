@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 PROCESSOR_GROUP = "sealane-processors"
 # The broker answers as soon as there is something; only an idle consumer waits so long.
 IDLE_FETCH_MS = 1000
+# Where the public forges answer; `[forges]` of the settings names others.
+DEFAULT_FORGE_URLS = {"github": "https://api.github.com", "gitlab": "https://gitlab.com", "gitea": "https://gitea.com"}
 Loop = Callable[[threading.Event], None]
 
 
@@ -79,19 +81,24 @@ def repositories_root(settings: Settings) -> Path:
 
 def worker_loops(settings: Settings) -> dict[str, Loop]:
     """The projector, the log archiver and the connectors, each to run in a thread of its own."""
+    from agents.connectors.commit_status import CommitStatus
     from agents.connectors.definition import Definition
+    from agents.connectors.forge_status import Api
     from agents.connectors.ingest import Ingest
     from agents.connectors.metrics import ConnectorMetrics
     from agents.connectors.mirror import Mirrors
     from infra.kafka.producer import KafkaProducer
+    from infra.postgres.run_facts import run_facts
 
     clock, metrics = SystemClock(), ConnectorMetrics()
     producer = KafkaProducer(kafka(settings), "sealane-connectors")
     mirrors = Mirrors(settings.data_path / "mirrors", repositories_root(settings))
+    apis = {forge: Api(api.base_url or DEFAULT_FORGE_URLS[forge], api.token) for forge, api in settings.forges.items()}
     loops = projection_loops(settings)
     for handler, threads in (
         (Ingest(settings.topology, clock), 1),
         (Definition(settings.topology, clock, mirrors), 4),
+        (CommitStatus(run_facts(settings.database_url), apis, settings.url, metrics), 2),
     ):
         loops[handler.name] = _connector(settings, handler, producer, metrics, threads).run
     return loops

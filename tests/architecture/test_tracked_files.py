@@ -107,6 +107,6 @@ def _checks(node: ast.AST) -> bool:
         return False
     name = ast.unparse(node.func).split(".")[-1]
     return (
-        name in ("raises", "warns")
+        name in ("raises", "warns", "rejects")
         or re.match(r"(assert|then|check|expect|await|verify|given|run)_?", name) is not None
     )

@@ -66,9 +66,8 @@ def test_log_holds_both_streams_with_colours(platform: Platform) -> None:
 
 def test_signed_github_push_makes_one_run_however_often_it_is_delivered(platform: Platform) -> None:
     repository = platform.repository("origin-of-forge", SIMPLE)
-    bare = platform.folder / "forge.git"
-    repository.git("clone", "--quiet", "--bare", str(repository.folder), str(bare))
-    url = bare.as_uri()
+    repository.push()
+    url = f"{platform.url}/git/origin-of-forge.git"
     created = platform.post("/apps", {"name": "forge", "repository_url": url, "forge": "github"})
     assert created.status_code == 201, created.text
     payload = {
@@ -94,7 +93,8 @@ def test_signed_github_push_makes_one_run_however_often_it_is_delivered(platform
         "head_commit": {"id": repository.head, "message": "first", "added": [".pipeline.yml"]},
         "commits": [{"id": repository.head, "message": "first", "added": [], "removed": [], "modified": []}],
     }
-    platform.wait(lambda: platform.post_github("forge", payload, "d-1").status_code == 202, 10, lambda: "not accepted")
+    platform.wait(lambda: platform.api.get("/api/v1/apps/forge").status_code == 200, 10, lambda: "no app")
+    assert platform.post_github("forge", payload, "d-1").status_code == 202
     assert platform.finished_run("forge", 1)["outcome"] == "success"
     assert platform.post_github("forge", payload, "d-1").status_code == 202
     assert platform.post_github("forge", payload, "d-2").status_code == 202
@@ -112,6 +112,10 @@ def test_wrongly_signed_delivery_is_refused_and_changes_nothing(platform: Platfo
     assert len(platform.get("/deliveries")["items"]) == before
 
 
+def waits_for(stage: str, run: Json) -> bool:
+    return bool(run["reason"] == f"waits for approval of {stage}")
+
+
 def granted(stage: str, run: Json) -> bool:
     return any(each["stage"] == stage and each["state"] == "granted" for each in run["approvals"])
 
@@ -119,16 +123,11 @@ def granted(stage: str, run: Json) -> bool:
 def test_parallel_stages_and_three_approvals_are_visible(platform: Platform) -> None:
     platform.repository("gated", GATED).push()
     for stage in ("to-dev", "to-staging", "to-production"):
-        run = platform.run_when("gated", 1, lambda run: bool(run["state"] == "waiting"))
-        assert run["reason"] == f"waits for approval of {stage}"
+        run = platform.run_when("gated", 1, partial(waits_for, stage))
         shown = platform.sealane("show", "gated").stdout
         assert f"⏸ {stage}" in shown
         assert platform.post(f"/runs/{run['id']}/approvals/{stage}", {"approve": True}).status_code == 200
-        platform.run_when(
-            "gated",
-            1,
-            lambda run, stage=stage: all(a["state"] != "pending" for a in run["approvals"] if a["stage"] == stage),
-        )
+        platform.run_when("gated", 1, partial(granted, stage))
     run = platform.finished_run("gated", 1)
     assert run["outcome"] == "success"
     assert "released" in platform.log(run, "to-production")

@@ -2,11 +2,11 @@
 
 import pytest
 
-from core.pipeline.plan import Step
+from core.pipeline.plan import Status, Step
 from core.runs.events import StepFinished, StepStarted
 from tests.integration.agents.rig import Attempt, Rig
 
-ALWAYS = ("success", "failure", "cancelled")
+ALWAYS: tuple[Status, ...] = ("success", "failure", "cancelled")
 
 
 @pytest.fixture
@@ -93,7 +93,8 @@ def test_bad_output_line_fails_the_job_and_is_quoted(rig_with_agent: Rig) -> Non
     end = rig_with_agent.job('echo "no separator" >> "$OUTPUT"').finished()
 
     assert (end.outcome, end.reason) == ("failure", "output-invalid")
-    assert "line 1" in end.detail and "no separator" in end.detail
+    assert "line 1" in end.detail
+    assert "no separator" in end.detail
 
 
 def test_output_file_replaced_by_a_link_is_not_followed(rig_with_agent: Rig) -> None:
@@ -185,6 +186,7 @@ def test_workspace_is_removed_whatever_is_in_it(rig: Rig) -> None:
     rig.job("mkdir -p a/b; touch a/b/c; chmod 555 a/b a; ln -s / root; mkfifo pipe; touch -- '-rf'").finished()
 
     rig.wait(lambda: not list((agent.data_dir / "jobs").iterdir()))
+    assert agent.data_dir.is_dir()
 
 
 def test_agent_works_on_as_many_jobs_as_it_has_slots(rig: Rig) -> None:

@@ -13,7 +13,7 @@ from core.pools.entries import HeldLease
 from core.pools.lanes import lane_key
 from core.pools.scheduling import schedule
 from tests.support.given import Scene
-from tests.unit.core.pools.test_scheduling import entry
+from tests.unit.pools.test_scheduling import entry
 
 LABELS = some.sampled_from(((), ("gpu",), ("arm",), ("arm", "gpu")))
 AGENTS = some.sampled_from(("a1", "a2", "a3"))
