@@ -30,7 +30,22 @@ def _mounts(layout: Layout) -> list[str]:
     for target, place in layout.links:
         argv += ["--symlink", target, place]
     # Left to itself, bubblewrap makes the parents of what it mounts for their owner only.
-    argv += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/run", "--perms", "0755", "--dir", "/job"]
+    argv += [
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+        "--perms",
+        "1777",
+        "--tmpfs",
+        "/dev/shm",
+        "--tmpfs",
+        "/run",
+        "--perms",
+        "0755",
+        "--dir",
+        "/job",
+    ]
     for source, place in layout.read_only:
         argv += ["--ro-bind-try", source, place]
     for path in layout.hidden:

@@ -129,11 +129,14 @@ class Rig:
         run = f"us-east-{number:016x}"
         repository = more.pop("repository_url", "https://forge.invalid/app.git")
         commit = more.pop("commit", "c" * 40)
+        branch = more.pop("branch", "main")
         listed = tuple(
             Step(name=f"step-{n}", run=step) if isinstance(step, str) else step for n, step in enumerate(steps)
         )
         plan = JobPlan(id="job", name="job", steps=listed, **more)
-        trigger = Trigger(trigger_id=str(number), source="push", ref="refs/heads/main", branch="main", commit=commit)
+        trigger = Trigger(
+            trigger_id=str(number), source="push", ref=f"refs/heads/{branch}", branch=branch, commit=commit
+        )
         request = RequestRun(
             app="app",
             number=number,
