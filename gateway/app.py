@@ -9,8 +9,9 @@ from gateway.dependencies import await_consistency
 from gateway.exceptions import install_exception_handlers
 from gateway.middleware import BodyLimit, RequestContext
 from gateway.openapi import document
+from gateway.rest.open_routers import OPEN_ROUTERS
 from gateway.rest.permissions import API, Authorised
-from gateway.rest.routers import API_ROUTERS, OPEN_ROUTERS
+from gateway.rest.routers import API_ROUTERS
 from gateway.services import GatewayServices
 from gateway.state import make_state
 

@@ -1,17 +1,15 @@
-"""All routers of the API: those that need a token, and those that are open."""
+"""All routers of the API: each of their routes needs a token."""
 
 from gateway.rest import (
     app_settings,
     apps,
     deliveries,
     events,
-    health,
     log_socket,
     logs,
     manual_runs,
     operations,
     principals,
-    reference,
     run_commands,
     runs,
     system,
@@ -31,4 +29,3 @@ API_ROUTERS = (
     principals.router,
     system.router,
 )
-OPEN_ROUTERS = (health.router, reference.router)
