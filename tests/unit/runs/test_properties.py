@@ -12,7 +12,7 @@ from core.runs import commands as c
 from core.runs import events as e
 from core.runs.aggregate import RUN
 from tests.support.given import Scene
-from tests.unit.core.runs import scenes
+from tests.unit.runs import scenes
 
 CONDITIONS = some.sampled_from(
     (

@@ -11,7 +11,7 @@ from core.runs import commands as c
 from core.runs import events as e
 from core.runs.aggregate import RUN
 from tests.support.given import START, given
-from tests.unit.core.runs.scenes import ID, job, plan, queued, request, requested, running, stage, work
+from tests.unit.runs.scenes import ID, job, plan, queued, request, requested, running, stage, work
 
 
 def test_run_is_requested_once() -> None:

@@ -8,7 +8,7 @@ import pytest
 from core.pipeline.plan import Approval
 from core.runs import events as e
 from tests.support.given import START, Scene
-from tests.unit.core.runs.scenes import approve, cancel, queued, running, skipped, stage, work
+from tests.unit.runs.scenes import approve, cancel, queued, running, skipped, stage, work
 
 
 def waiting(*more: Any, **rule: Any) -> Scene:

@@ -4,7 +4,7 @@ import pytest
 
 from core.pipeline.plan import Need, Step
 from core.runs import events as e
-from tests.unit.core.runs.scenes import cancel, job, queued, running, skipped, stage, work
+from tests.unit.runs.scenes import cancel, job, queued, running, skipped, stage, work
 
 
 def test_stage_is_skipped_when_what_it_needs_failed() -> None:

@@ -10,7 +10,7 @@ from core.runs import commands as c
 from core.runs import events as e
 from core.runs.aggregate import RUN
 from tests.support.given import START, Scene
-from tests.unit.core.runs.scenes import cancel, finish, job, matrix, queued, running, stage, start, step, work
+from tests.unit.runs.scenes import cancel, finish, job, matrix, queued, running, stage, start, step, work
 
 
 @pytest.fixture

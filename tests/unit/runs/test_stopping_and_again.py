@@ -6,7 +6,7 @@ from core.pipeline.plan import Concurrency
 from core.runs import commands as c
 from core.runs import events as e
 from tests.support.given import Scene
-from tests.unit.core.runs.scenes import (
+from tests.unit.runs.scenes import (
     cancel,
     finish,
     matrix,
