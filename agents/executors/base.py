@@ -115,3 +115,7 @@ class Executor(Protocol):
     async def prepare(self, job: JobRequest) -> Sandbox:
         """Raises SandboxError."""
         ...
+
+    def close(self) -> None:
+        """Give back what the executor itself holds."""
+        ...

@@ -19,19 +19,19 @@ _CPU_PERIOD_US = 100_000
 
 
 class CgroupBase:
-    """Where groups can be made. `directories` by controller; with version 2 they are all the same one."""
+    """Where groups can be made. `parents` by controller; with version 2 they are all the same one."""
 
-    def __init__(self, version: int, directories: dict[str, Path]) -> None:
+    def __init__(self, version: int, parents: dict[str, Path]) -> None:
         self.version = version
-        self.directories = directories
+        self._parents = parents
 
     @property
     def controllers(self) -> tuple[str, ...]:
-        return tuple(self.directories)
+        return tuple(self._parents)
 
     def create(self, name: str) -> "JobCgroup":
         """Raises OSError."""
-        group = JobCgroup(self.version, {key: path / name for key, path in self.directories.items()})
+        group = JobCgroup(self.version, {key: path / name for key, path in self._parents.items()})
         for path in group.paths:
             path.mkdir(exist_ok=True)
         return group
@@ -113,56 +113,50 @@ class JobCgroup:
         return 0
 
 
-def find_base(name: str, proc: Path = Path("/proc/self")) -> CgroupBase | None:
-    """The group `name` below this process's own, in which jobs' groups can be made; None where none can."""
+def find_base(proc: Path = Path("/proc/self")) -> CgroupBase | None:
+    """This process's own group, or the topmost, if jobs' groups can be made in it; None where none can."""
     own = _own_groups(proc)
     unified, legacy = _mounts(proc)
-    if unified is not None and (base := _unified_base(unified, own.get("", "/"), name)):
+    if unified is not None and (base := _unified_base(unified, own.get("", "/"))):
         return base
-    directories: dict[str, Path] = {}
+    parents: dict[str, Path] = {}
     for controller in CONTROLLERS:
         mount = legacy.get(controller)
-        if mount is None:
-            continue
-        for parent in (mount / own.get(controller, "/").lstrip("/"), mount):
-            with suppress(OSError):
-                (parent / name).mkdir(exist_ok=True)
-                directories[controller] = parent / name
-                break
-    return CgroupBase(1, directories) if directories else None
+        candidates = () if mount is None else (mount / own.get(controller, "/").lstrip("/"), mount)
+        found = next((path for path in candidates if _can_hold_groups(path)), None)
+        if found is not None:
+            parents[controller] = found
+    return CgroupBase(1, parents) if parents else None
 
 
 def clear_groups(paths: list[Path]) -> int:
-    """End what is left in these groups, remove them, and the agent's group above where it is empty then.
-
-    Answers with how many processes there were.
-    """
-    directories = {str(path): path for path in paths if path.is_dir()}
-    group = JobCgroup(1, directories)
+    """End what is left in these groups and remove them; answers with how many processes there were."""
+    group = JobCgroup(1, {str(path): path for path in paths if path.is_dir()})
     left = len(group.pids())
     group.kill()
     group.remove()
-    JobCgroup(1, {key: path.parent for key, path in directories.items()}).remove()
     return left
 
 
-def remove_base(base: CgroupBase) -> None:
-    """Give back an empty base."""
-    JobCgroup(base.version, base.directories).remove()
+def _can_hold_groups(path: Path) -> bool:
+    """Tried out: permissions, read-only mounts and missing directories all show."""
+    probe = path / f"sealane-probe-{os.getpid()}"
+    try:
+        probe.mkdir()
+        probe.rmdir()
+    except OSError:
+        return False
+    return True
 
 
-def _unified_base(mount: Path, own: str, name: str) -> CgroupBase | None:
+def _unified_base(mount: Path, own: str) -> CgroupBase | None:
     for parent in dict.fromkeys((mount / own.lstrip("/"), mount)):
         with suppress(OSError):
             available = (parent / "cgroup.controllers").read_text().split()
             wanted = [controller for controller in CONTROLLERS if controller in available]
-            if "memory" not in wanted and "pids" not in wanted:
-                continue
-            _enable(parent, wanted)
-            base = parent / name
-            base.mkdir(exist_ok=True)
-            _enable(base, wanted)
-            return CgroupBase(2, dict.fromkeys(wanted, base))
+            if ("memory" in wanted or "pids" in wanted) and _can_hold_groups(parent):
+                _enable(parent, wanted)
+                return CgroupBase(2, dict.fromkeys(wanted, parent))
     return None
 
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from agents.config import Limits
 from agents.executors.base import LimitHits, SandboxError
-from agents.executors.cgroups import CgroupBase, JobCgroup, find_base, remove_base
+from agents.executors.cgroups import CgroupBase, JobCgroup, find_base
 from core.pipeline.plan import Resources
 
 _ENTER = 'while [ "$1" != -- ]; do echo 0 >"$1" || exit 125; shift; done; shift; exec "$@"'
@@ -17,7 +17,8 @@ class LimitMaker:
 
     def __init__(self, limits: Limits, agent_id: str) -> None:
         self._limits = limits
-        self._base: CgroupBase | None = find_base(f"sealane-{agent_id}")
+        self._name = f"sealane-{agent_id}"
+        self._base: CgroupBase | None = find_base()
         self._prlimit = shutil.which("prlimit")
 
     @property
@@ -32,15 +33,11 @@ class LimitMaker:
         if self._base is None:
             return JobLimits(None, self._rlimits(memory_bytes))
         try:
-            group = self._base.create(name)
+            group = self._base.create(f"{self._name}-{name}")
             group.limit(memory_bytes, self._limits.processes, resources.cpu_limit)
         except OSError as error:
             raise SandboxError(f"the job's control group can't be made: {error}") from error
         return JobLimits(group, self._core_only())
-
-    def close(self) -> None:
-        if self._base is not None:
-            remove_base(self._base)
 
     def _core_only(self) -> tuple[str, ...]:
         return (self._prlimit, "--core=0") if self._prlimit else ()

@@ -59,7 +59,7 @@ class ProcessExecutor:
         return ProcessSandbox(job, self._settings, limits, uid)
 
     def close(self) -> None:
-        self._limits.close()
+        """Nothing outlives its job."""
 
 
 class ProcessSandbox:

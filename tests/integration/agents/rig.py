@@ -19,6 +19,7 @@ import msgspec
 import uvicorn
 from fastapi import FastAPI
 
+from agents.leftovers import clear_leftovers
 from core.aggregates import AGGREGATES, POLICIES
 from core.eventlog.envelope import EventEnvelope, Stream
 from core.eventlog.routing import decode_event, make_command, to_record
@@ -90,6 +91,7 @@ class Rig:
     def __exit__(self, *_: object) -> None:
         for agent in self.agents:
             agent.kill()
+            clear_leftovers(agent.data_dir / "jobs")
         self.stop_hub()
         self._stop.set()
         self._processors.join(10)
