@@ -111,9 +111,8 @@ class Batches:
     def _commit(self, out: Emitter, touched: _Touched, consumer: GroupConsumer) -> None:
         highest = out.commit({where: state.commands_next for where, state in touched.items()}, consumer)
         for state in touched.values():
-            last = highest.get(state.events)
-            if last is not None:
-                state.events_next = last + 1
+            if state.events in out.written:
+                state.events_next = highest[state.events] + 1
         self._decider.committed()
 
     def _checkpoint(self, state: PartitionState, out: Emitter) -> None:

@@ -49,6 +49,7 @@ class Emitter:
     ) -> None:
         self.now = now
         self.tally = BatchTally()
+        self.written: dict[TopicPartition, None] = {}
         self._producer = producer
         self._kinds = kinds
         self._topology = topology
@@ -95,6 +96,7 @@ class Emitter:
             if policies:
                 self._react(event, message)
         self.tally.events += total
+        self.written[state.events] = None
         self.tally.evictions += state.settle(live, command.command_id, total, at)
 
     def bury(self, record: Record, command: CommandEnvelope | None, code: str, detail: str) -> None:

@@ -72,6 +72,7 @@ class Processor:
         self._batches = Batches(kinds, topology, lookup, self._ownership, self.metrics, clock, self._options)
         self._consumer: GroupConsumer | None = None
         self._producer: TransactionalProducer | None = None
+        self._fenced: Fenced | None = None
         self._failures = 0
         self._retry_at = clock.now()
 
@@ -124,6 +125,8 @@ class Processor:
         consumer, producer = self._clients()
         wait = 0.0 if self._ownership.waiting else self._batches.wait_seconds(timeout_seconds)
         records = consumer.poll(self._options.max_batch, wait)
+        if self._fenced is not None:
+            raise self._fenced
         moved: frozenset[TopicPartition] = frozenset()
         failure: LogUnavailable | None = None
         if self._ownership.waiting:
@@ -156,6 +159,7 @@ class Processor:
                 self._batches.hand_over(partitions, self._consumer, self._producer)
         except (Fenced, LogUnavailable) as error:
             log.warning("no last checkpoint before handing over: %s", error)
+            self._fenced = error if isinstance(error, Fenced) else None
         self._ownership.release(sorted(partitions))
 
     def _lost(self, partitions: frozenset[TopicPartition]) -> None:
@@ -171,7 +175,7 @@ class Processor:
                     closing.close()
             except (Fenced, LogUnavailable) as error:
                 log.warning("closing after fencing: %s", error)
-        self._consumer = self._producer = None
+        self._consumer = self._producer = self._fenced = None
 
     def _back_off(self, code: str, error: Exception) -> int:
         seconds = min(self._options.backoff_seconds * 2**self._failures, self._options.backoff_max_seconds)
