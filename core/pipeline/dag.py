@@ -3,7 +3,7 @@
 A graph is a mapping of each stage to the stages it needs. Every answer is in the order of the mapping.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from core.pipeline.plan import Plan
 
@@ -32,42 +32,56 @@ def order(graph: Graph) -> tuple[str, ...]:
 
 def cycles(graph: Graph) -> tuple[tuple[str, ...], ...]:
     """One cycle for each knot of stages that need each other, as `(a, b, a)`. A stage that needs itself is none."""
-    found: list[tuple[str, ...]] = []
-    left = _core(graph)
-    while left:
-        cycle = _walk(left)
-        found.append(cycle)
-        left = _core({name: needs for name, needs in left.items() if name not in _knot(left, cycle[0])})
-    return tuple(found)
+    place = {name: index for index, name in enumerate(graph)}
+    knots = (sorted(knot, key=place.__getitem__) for knot in _knots(graph) if len(knot) > 1)
+    return tuple(_walk(graph, knot) for knot in sorted(knots, key=lambda knot: place[knot[0]]))
 
 
-def _core(graph: Graph) -> dict[str, tuple[str, ...]]:
-    """What is left after taking away, again and again, whatever needs nothing that is left."""
-    plain = {name: tuple(need for need in needs if need != name) for name, needs in graph.items()}
-    done = set(order(plain))
-    return {
-        name: tuple(need for need in needs if need in plain and need not in done)
-        for name, needs in plain.items()
-        if name not in done
-    }
+def _knots(graph: Graph) -> Iterator[list[str]]:
+    """The strongly connected components, by Kosaraju's two walks; nothing recurses, so no graph is too deep."""
+    assigned: set[str] = set()
+    dependents = _dependents(graph)
+    for root in reversed(_finishing_order(graph)):
+        if root in assigned:
+            continue
+        assigned.add(root)
+        knot = [root]
+        for name in knot:
+            fresh = [other for other in dependents[name] if other not in assigned]
+            assigned.update(fresh)
+            knot.extend(fresh)
+        yield knot
 
 
-def _walk(core: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """Follow the first need from the first stage until a stage comes again."""
+def _finishing_order(graph: Graph) -> list[str]:
+    seen: set[str] = set()
+    finished: list[str] = []
+    for root in graph:
+        open_stages = [] if root in seen else [(root, iter(graph[root]))]
+        seen.add(root)
+        while open_stages:
+            name, needs = open_stages[-1]
+            need = next((need for need in needs if need in graph and need not in seen), None)
+            if need is None:
+                finished.append(name)
+                open_stages.pop()
+            else:
+                seen.add(need)
+                open_stages.append((need, iter(graph[need])))
+    return finished
+
+
+def _walk(graph: Graph, knot: list[str]) -> tuple[str, ...]:
+    """Follow needs inside the knot from its first stage until a stage comes again: that is a cycle."""
+    inside = set(knot)
     path: dict[str, int] = {}
-    here = next(iter(core))
+    here = knot[0]
     while here not in path:
         path[here] = len(path)
-        here = core[here][0]
+        here = next(need for need in graph[here] if need in inside and need != here)
     loop = list(path)[path[here] :]
-    first = min(range(len(loop)), key=lambda i: list(core).index(loop[i]))
-    loop = loop[first:] + loop[:first]
-    return (*loop, loop[0])
-
-
-def _knot(core: Graph, stage: str) -> frozenset[str]:
-    """The stages that lie on some cycle with this one."""
-    return (upstream(core, [stage]) & downstream(core, [stage])) | {stage}
+    first = loop.index(min(loop, key=knot.index))
+    return (*loop[first:], *loop[:first], loop[first])
 
 
 def upstream(graph: Graph, stages: Iterable[str]) -> frozenset[str]:
