@@ -79,6 +79,7 @@ COMMANDS: some.SearchStrategy[Any] = some.one_of(
 def test_run_refuses_or_decides_and_ends(plan: c.PlanRun, commands: list[Any], luck: int) -> None:
     scene = scenes.requested().when(plan)
     live: dict[str, int] = {}
+    check_attempts(scene, live)
     for command in commands:
         say(scene, command, luck)
         check_attempts(scene, live)
@@ -90,6 +91,7 @@ def test_run_refuses_or_decides_and_ends(plan: c.PlanRun, commands: list[Any], l
 
 
 def say(scene: Scene, command: Any, luck: int) -> None:
+    scene.told = ()
     try:
         if isinstance(command, int):
             scene.later(seconds=command)
@@ -100,7 +102,7 @@ def say(scene: Scene, command: Any, luck: int) -> None:
         else:
             scene.when(command)
     except Rejected:
-        scene.told = ()
+        return
 
 
 def push_on(scene: Scene, what: str, luck: int) -> None:
