@@ -7,7 +7,7 @@ still thinks it is active finds the offsets moved and starts over from what is s
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -65,6 +65,7 @@ class Projector:
     """One thread calls run(stop), or run_once() step by step.
 
     `connect` opens a connection whose search_path names the schema of the views; it must not autocommit.
+    `limits` are offsets from which on nothing is projected: for comparing views of the same part of the log.
     """
 
     def __init__(
@@ -74,12 +75,14 @@ class Projector:
         partitions: Iterable[TopicPartition],
         *,
         max_batch: int = MAX_BATCH,
+        limits: Mapping[TopicPartition, int] | None = None,
     ) -> None:
         self.status = ProjectorStatus()
         self._reader = reader
         self._connect = connect
         self._partitions = frozenset(partitions)
         self._max_batch = max_batch
+        self._limits = limits
         self._connection: Connection | None = None
         self._next: dict[TopicPartition, int] = {}
 
@@ -126,6 +129,10 @@ class Projector:
         positions = self._reader.positions()
         return sum(max(0, self._reader.bounds(p)[1] - positions.get(p, 0)) for p in self._partitions)
 
+    def projected(self) -> dict[TopicPartition, int]:
+        """The next offset of each partition, once it has started."""
+        return dict(self._next)
+
     def close(self) -> None:
         self._drop_connection()
         self._reader.close()
@@ -161,7 +168,7 @@ class Projector:
                 )
 
     def _project(self, records: list[Record]) -> int:
-        wanted = [record for record in records if not self._is_halted(record)]
+        wanted = [record for record in records if self._is_wanted(record)]
         changes, unreadable = _changes_of(wanted)
         if unreadable is not None:
             self._halt(*unreadable)
@@ -170,9 +177,12 @@ class Projector:
             self._commit(wanted, changes)
         return len(wanted)
 
-    def _is_halted(self, record: Record) -> bool:
-        halt = self.status.halted.get(TopicPartition(record.topic, record.partition))
-        return halt is not None and record.offset >= halt.offset
+    def _is_wanted(self, record: Record) -> bool:
+        partition = TopicPartition(record.topic, record.partition)
+        halt = self.status.halted.get(partition)
+        if halt is not None and record.offset >= halt.offset:
+            return False
+        return self._limits is None or record.offset < self._limits.get(partition, 0)
 
     def _commit(self, records: list[Record], changes: Changes) -> None:
         try:

@@ -1,10 +1,9 @@
 """The log as it is: every event (audit), deliveries as received, records that were put aside."""
 
-from datetime import UTC, datetime
-
 import msgspec
 
 from core.delivery import decode_delivery
+from core.eventlog.dead_letters import DeadLetter
 from core.eventlog.envelope import EventEnvelope
 from core.ports import Record
 from projections.changes import Changes
@@ -13,6 +12,7 @@ from projections.tables.logbook import audit, dead_letters, deliveries, delivery
 from projections.views.handlers import as_json
 
 _NUL = "\x00"
+_decode_letter = msgspec.json.Decoder(DeadLetter).decode
 
 
 def record_event(record: Record, event: EventEnvelope, written: str, changes: Changes) -> None:
@@ -63,16 +63,22 @@ def record_delivery(record: Record, changes: Changes) -> None:
 
 
 def record_dead_letter(record: Record, changes: Changes) -> None:
-    headers = {_clean(name): _clean(value.decode(errors="replace")) for name, value in record.headers}
+    """Raises Unreadable."""
+    try:
+        letter = _decode_letter(record.value or b"")
+    except msgspec.DecodeError as error:
+        raise Unreadable(f"not a dead letter: {error}") from error
+    source = f"{letter.topic}:{letter.partition}:{letter.offset}"
+    headers = {"code": letter.code, "source": source, "command_id": letter.command_id, "stream": letter.stream}
     changes.put(
         dead_letters,
         partition=record.partition,
         log_offset=record.offset,
-        recorded_at=datetime.fromtimestamp(record.timestamp_ms / 1000, UTC),
-        reason=headers.get("reason", ""),
-        headers=as_json(headers),
-        key=_clean((record.key or b"").decode(errors="replace")),
-        value=record.value or b"",
+        recorded_at=letter.recorded_at,
+        reason=_clean(f"{letter.code}: {letter.detail}"),
+        headers=as_json({name: _clean(value) for name, value in headers.items()}),
+        key=_clean((letter.key or b"").decode(errors="replace")),
+        value=letter.value or b"",
     )
 
 
