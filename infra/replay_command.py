@@ -13,7 +13,7 @@ from gateway.cli.context import AsJson
 from gateway.cli.errors import CliError, Exit
 from gateway.cli.output import console, error_console, print_json
 from infra.local.installation import with_running_servers
-from infra.settings import load_settings
+from infra.settings_command import settings_or_error
 from infra.wiring.parts import log_reader
 from processors.replay import Replay, Replayed
 
@@ -26,7 +26,7 @@ def replay(
     """Replay the log: verify every hash chain; with a stream, show its state, now or at a time."""
     from core.aggregates import AGGREGATES
 
-    settings = with_running_servers(load_settings())
+    settings = with_running_servers(settings_or_error())
     work = Replay(AGGREGATES, _time(until), _stream(stream))
     began = time.monotonic()
     reader = log_reader(settings, "sealane-replay")

@@ -6,7 +6,8 @@ from gateway.cli.context import AsJson
 from gateway.cli.errors import CliError, Exit
 from gateway.cli.output import console, print_json
 from infra.kafka.topics import TopicMismatch, TopicPlan, apply, plan
-from infra.settings import load_settings
+from infra.local.installation import with_running_servers
+from infra.settings_command import settings_or_error
 from infra.wiring.parts import topic_admin
 
 topics = typer.Typer(help="Kafka topics: compare with the settings, create what is missing.", no_args_is_help=True)
@@ -15,7 +16,7 @@ topics = typer.Typer(help="Kafka topics: compare with the settings, create what 
 @topics.command("plan")
 def plan_topics(as_json: AsJson = False) -> None:
     """Say what `apply` would do. Exit code 4 where something can't be repaired."""
-    settings = load_settings()
+    settings = with_running_servers(settings_or_error())
     todo = plan(settings.topology.topic_specs(), topic_admin(settings).describe())
     _show(todo, as_json, "nothing to do: all topics are as the settings ask for")
     if todo.refusals:
@@ -25,7 +26,7 @@ def plan_topics(as_json: AsJson = False) -> None:
 @topics.command("apply")
 def apply_topics(as_json: AsJson = False) -> None:
     """Create topics, add partitions, set configs. Never removes anything."""
-    settings = load_settings()
+    settings = with_running_servers(settings_or_error())
     try:
         done = apply(topic_admin(settings), settings.topology.topic_specs())
     except TopicMismatch as error:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import typer
 from rich.text import Text
 
+from core.ports import LogUnavailable
 from gateway.cli import operations, runs
 from gateway.cli.apps import apps
 from gateway.cli.errors import CliError, Exit
@@ -41,6 +42,10 @@ def run_cli(cli: Callable[[], object]) -> None:
     except CliError as error:
         error_console.print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
         sys.exit(error.exit_code)
+    except LogUnavailable as error:
+        words = f"Kafka can't be used: {error}. Is it running? (sealane status, sealane up, KAFKA_BOOTSTRAP_SERVERS)"
+        error_console.print(Text.assemble(("error: ", "bold red"), f"{words} [log-unavailable]"), soft_wrap=True)
+        sys.exit(Exit.UNAVAILABLE)
     except KeyboardInterrupt:
         sys.exit(Exit.INTERRUPTED)
     except BrokenPipeError:

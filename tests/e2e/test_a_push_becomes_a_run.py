@@ -187,6 +187,21 @@ def test_killing_one_process_loses_no_run_and_no_line(platform: Platform, victim
     assert lines == [f"line {number}" for number in range(1, 61)]
 
 
+def test_waited_for_run_ends_with_its_outcome(platform: Platform) -> None:
+    repository = platform.repository("waited", 'stages: [{name: a, steps: [{run: test -z "$FAIL"}]}]')
+    repository.push()
+    assert platform.sealane("run", "waited", "--wait").returncode == 0
+    repository.commit("fail", {".pipeline.yml": "stages: [{name: a, steps: [{run: exit 3}]}]"})
+    repository.push()
+    assert platform.sealane("run", "waited", "--wait").returncode == 1
+
+
+def test_topics_are_as_the_settings_ask_for(platform: Platform) -> None:
+    answer = platform.sealane("topics", "plan", "--json")
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads(answer.stdout)["steps"] == []
+
+
 def test_replay_verifies_every_chain(platform: Platform) -> None:
     answer = platform.sealane("replay", "--json")
     assert answer.returncode == 0, answer.stdout + answer.stderr
