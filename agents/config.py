@@ -38,7 +38,7 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...] = ()
     executor: Literal["process"] = "process"
     unsafe_no_sandbox: bool = False
-    isolation: Literal["auto", "bubblewrap", "unshare"] = "auto"
+    isolation: Literal["auto", "bubblewrap", "unshare", "none"] = "auto"
     run_as: Literal["unprivileged", "agent"] = "unprivileged"
     limits: Limits = Limits()
     hidden_paths: tuple[str, ...] = ()

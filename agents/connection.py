@@ -93,6 +93,11 @@ class HubConnection:
             log.warning("the hub at %s answered %d", self._url, status)
         except (OSError, TimeoutError, WebSocketException, msgspec.DecodeError) as error:
             log.warning("no connection to %s: %s", self._url, str(error) or type(error).__name__)
+        except RefusedForGood:
+            raise
+        except Exception:
+            # The jobs must not die of it: their leases are good as long as we come back in time.
+            log.exception("the connection to %s broke down", self._url)
         finally:
             self._outbox.clear()
             self._worker.disconnected()
@@ -102,8 +107,7 @@ class HubConnection:
         first = m.decode_hub_message(await _binary(socket))
         if isinstance(first, m.Refused):
             log.error("the hub refused this agent: %s (%s)", first.detail, first.code)
-            await socket.wait_closed()
-            raise ConnectionClosed(socket.protocol.close_rcvd, socket.protocol.close_sent)
+            await socket.recv()  # Raises ConnectionClosed, whose code says whether it makes sense to come again.
         if not isinstance(first, m.Welcome):
             raise msgspec.DecodeError(f"the hub's first word is {type(first).__name__}, not a welcome")
         log.info("connected to %s as %s", self._url, self._worker.agent_id)

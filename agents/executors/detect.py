@@ -21,7 +21,7 @@ from agents.executors.unshare import find_unshare, unshare_argv
 _TRY_SECONDS = 20
 
 
-def detect_isolation(wanted: Literal["auto", "bubblewrap", "unshare"] = "auto") -> Isolation:
+def detect_isolation(wanted: Literal["auto", "bubblewrap", "unshare", "none"] = "auto") -> Isolation:
     """The first of bubblewrap and unshare that runs a command here, or `none` with what each of them said."""
     complaints: list[str] = []
     if wanted in ("auto", "bubblewrap"):
@@ -34,7 +34,7 @@ def detect_isolation(wanted: Literal["auto", "bubblewrap", "unshare"] = "auto") 
         if not complaint:
             return Isolation("unshare", "each step runs in namespaces made by util-linux unshare, root read-only")
         complaints.append(complaint)
-    return Isolation("none", "; ".join(complaints))
+    return Isolation("none", "; ".join(complaints) or "no sandbox was asked for")
 
 
 def make_executor(config: AgentConfig, agent_id: str, hidden: tuple[str, ...]) -> ProcessExecutor:
