@@ -1,0 +1,62 @@
+"""Views in a database of the test's own, made of a history in the log in memory."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+
+from infra.memory.log import MemoryLog
+from infra.memory.reader import MemoryLogReader
+from infra.postgres.connections import connector, sqlalchemy_url
+from projections.migrations.runner import migrate
+from projections.projector import Projector, partitions_of
+from projections.rebuild import Place
+from tests.support.household import TOPOLOGY
+
+SCHEMA = "sealane"
+NewPlace = Callable[[MemoryLog], Place]
+
+
+@pytest.fixture
+def new_place(database_url: str) -> NewPlace:
+    """Where the views of a log are, migrated."""
+    url = sqlalchemy_url(database_url).render_as_string(hide_password=False)
+
+    def new(log: MemoryLog) -> Place:
+        migrate(url, SCHEMA)
+        return Place(
+            connect=lambda schema: connector(database_url, schema),
+            migrate=lambda schema: migrate(url, schema),
+            new_reader=lambda: MemoryLogReader(log),
+            partitions=partitions_of(TOPOLOGY),
+            schema=SCHEMA,
+        )
+
+    return new
+
+
+@contextmanager
+def projecting(place: Place, max_batch: int = 5000) -> Iterator[Projector]:
+    projector = Projector(place.new_reader(), place.connect(place.schema), place.partitions, max_batch=max_batch)
+    try:
+        yield projector
+    finally:
+        projector.close()
+
+
+def project_all(place: Place, max_batch: int = 5000) -> int:
+    """Everything there is, in batches of this size; answers with how many records."""
+    with projecting(place, max_batch) as projector:
+        return sum(iter(lambda: projector.run_once(0), 0))
+
+
+def count(place: Place, table: str) -> int:
+    with place.connect(place.schema)() as connection:
+        return _one(connection, f"SELECT count(*) FROM {table}")
+
+
+def _one(connection: psycopg.Connection[tuple[int, ...]], statement: str) -> int:
+    row = connection.execute(statement.encode()).fetchone()
+    assert row is not None
+    return row[0]

@@ -1,0 +1,93 @@
+"""Rebuilding beside the live views, and finding where they differ from the log."""
+
+import pytest
+
+from projections.rebuild import RebuildHalted, rebuild
+from projections.verify import verify
+from tests.integration.projections.conftest import NewPlace, count, project_all, projecting
+from tests.support.histories import full_history
+
+
+def test_rebuilt_views_equal_the_live_ones_and_replace_wrong_ones(new_place: NewPlace) -> None:
+    history = full_history(2)
+    place = new_place(history.log)
+    project_all(place)
+    with place.connect(place.schema)() as connection:
+        connection.execute("UPDATE runs SET state = 'lost' WHERE number = 1")
+        connection.commit()
+    difference = verify(place)
+    assert difference is not None
+    assert "state is 'lost', should be 'finished'" in str(difference)
+    rebuild(place)
+    assert verify(place) is None
+
+
+def test_missing_and_surplus_rows_are_named(new_place: NewPlace) -> None:
+    history = full_history(1)
+    place = new_place(history.log)
+    project_all(place)
+    with place.connect(place.schema)() as connection:
+        connection.execute("DELETE FROM agents")
+        connection.commit()
+        assert "agents (us-east, default, a1) is missing in the live views" in str(verify(place))
+        connection.execute(
+            "INSERT INTO agents (region, pool, agent_id, connected_at, last_seen_at)"
+            " VALUES ('a', 'b', 'c', now(), now())"
+        )
+        connection.commit()
+    assert "agents (a, b, c) is missing in the log's own account" in str(verify(place))
+
+
+def test_live_projector_goes_on_in_the_new_views(new_place: NewPlace) -> None:
+    history = full_history(1)
+    place = new_place(history.log)
+    with projecting(place) as projector:
+        for _ in range(8):
+            history.push(100 + _)
+            while projector.run_once(0):
+                pass
+        rebuild(place)
+        history.push(200)
+        while projector.run_once(0):
+            pass
+        projector.run_once(0)
+    assert count(place, "audit") == len(history.house.events)
+    assert verify(place) is None
+
+
+def test_archived_logs_are_carried_over(new_place: NewPlace) -> None:
+    place = new_place(full_history(1).log)
+    project_all(place)
+    with place.connect(place.schema)() as connection:
+        connection.execute("INSERT INTO log_segments (attempt_key, first_seq) VALUES ('r/j/1', 0)")
+        connection.commit()
+    rebuild(place)
+    assert count(place, "log_segments") == 1
+
+
+def test_interrupted_rebuild_goes_on_where_it_stopped(new_place: NewPlace) -> None:
+    history = full_history(1)
+    place = new_place(history.log)
+    project_all(place)
+    seen: list[tuple[int, int]] = []
+
+    def stop_at_first_progress(done: int, total: int) -> None:
+        seen.append((done, total))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rebuild(place, stop_at_first_progress)
+    rebuild(place, lambda done, total: seen.append((done, total)))
+    assert seen[0][0] == history.total()
+    assert seen[-1] == (history.total(), history.total())
+    assert verify(place) is None
+
+
+def test_unreadable_event_leaves_the_live_views_as_they_are(new_place: NewPlace) -> None:
+    history = full_history(1)
+    place = new_place(history.log)
+    project_all(place)
+    history.append("sealane.runs.events", 0, b"garbage")
+    with pytest.raises(RebuildHalted, match=r"sealane\.runs\.events:0, offset"):
+        rebuild(place)
+    assert count(place, "audit") == len(history.house.events)
