@@ -57,11 +57,14 @@ class _OrderedDraft(Ordered[T]):
             self.removed.add(item)
 
     def first(self) -> T | None:
-        return next(iter(self), None)
+        kept = next((item for item in self.base.items if item not in self.removed), None)
+        if not self.items:
+            return kept
+        return self.items[0] if kept is None else min(kept, self.items[0])
 
     def __iter__(self) -> Iterator[T]:
         kept = (item for item in self.base.items if item not in self.removed)
-        return merge(kept, self.items)
+        return merge(kept, self.items) if self.items else kept
 
 
 class Timers(msgspec.Struct, omit_defaults=True):
