@@ -33,6 +33,7 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (attempt_key, first_seq) DO UPDATE SET last_seq = excluded.last_seq, last_line = excluded.last_line,
   bytes = excluded.bytes, next_offset = excluded.next_offset, last = excluded.last
 """
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('sealane-log/' || %s, 0))"
 _GAP = """
 INSERT INTO log_gaps (attempt_key, first_seq, last_seq, reason, recorded_at) VALUES (%s, %s, %s, %s, now())
 ON CONFLICT DO NOTHING
@@ -41,7 +42,7 @@ ON CONFLICT DO NOTHING
 
 @dataclass
 class OpenSegment:
-    """Chunks of one attempt that are read and not archived. `next_seq` is None until Postgres was asked."""
+    """Chunks of one attempt, without a gap between them, that are read and not archived."""
 
     partition: TopicPartition
     next_seq: int
@@ -115,11 +116,12 @@ class LogArchiver:
         segment = self._open.get(chunk.attempt_key)
         if segment is None:
             segment = OpenSegment(partition, self._next_seq(connection, chunk.attempt_key), since=time.monotonic())
+            connection.commit()
             self._open[chunk.attempt_key] = segment
         if chunk.seq < segment.next_seq:
             return
         if chunk.seq > segment.next_seq:
-            self._record_gap(connection, segment, chunk)
+            segment = self._record_gap(connection, segment, chunk)
         self._append(segment, chunk, record)
         if segment.bytes >= SEGMENT_BYTES or chunk.last:
             self._archive(connection, chunk.attempt_key)
@@ -135,14 +137,16 @@ class LogArchiver:
 
     def _record_gap(
         self, connection: psycopg.Connection[tuple[Any, ...]], segment: OpenSegment, chunk: LogChunk
-    ) -> None:
-        """Never silent: the missing chunks are on record, and the segment before them ends here."""
+    ) -> OpenSegment:
+        """Never silent: the missing chunks are on record, and the segment before them ends. Answers with a new one."""
         log.error("chunks %d to %d of %s are missing", segment.next_seq, chunk.seq - 1, chunk.attempt_key)
         missing = (chunk.attempt_key, segment.next_seq, chunk.seq - 1, "not-received")
-        if segment.first is not None:
-            self._archive(connection, chunk.attempt_key, keep=True)
+        self._archive(connection, chunk.attempt_key)
         connection.execute(_GAP, missing)
         connection.commit()
+        opened = OpenSegment(segment.partition, chunk.seq, since=time.monotonic())
+        self._open[chunk.attempt_key] = opened
+        return opened
 
     def _close_segments(self, connection: psycopg.Connection[tuple[Any, ...]], everything: bool = False) -> int:
         """Archive what waited long enough, and the oldest ones while too much is held in memory."""
@@ -157,25 +161,32 @@ class LogArchiver:
             self._archive(connection, key)
         return len(due)
 
-    def _archive(self, connection: psycopg.Connection[tuple[Any, ...]], key: str, keep: bool = False) -> None:
+    def _archive(self, connection: psycopg.Connection[tuple[Any, ...]], key: str) -> None:
+        """Object first, then its index: what the index names is there. Nothing is open for `key` afterwards."""
         segment = self._open[key]
-        first, last = segment.first, segment.last
-        if first is not None and last is not None:
-            object_key = segment_key(key, first.seq)
-            self._objects.put(object_key, encode_segment(segment.chunks))
-            last_line = last.first_line + len(last.lines) - 1
-            place = (object_key, segment.partition.partition, segment.last_offset + 1, last.last)
-            values = (key, first.seq, last.seq, first.first_line, last_line, segment.bytes, *place)
-            connection.execute(_SAVE, values)
+        if segment.first is not None and segment.last is not None:
+            # One archiver at a time: one that lost its partition and doesn't know it must not write over the newer.
+            connection.execute(_LOCK, (key,))
+            known = self._next_seq(connection, key)
+            if known <= segment.last.seq:
+                self._save(connection, segment, max(0, known - segment.first.seq))
             connection.commit()
-        if keep:
-            self._open[key] = OpenSegment(segment.partition, segment.next_seq, since=time.monotonic())
-        else:
-            del self._open[key]
+        del self._open[key]
+
+    def _save(self, connection: psycopg.Connection[tuple[Any, ...]], segment: OpenSegment, known: int) -> None:
+        """All but the `known` first chunks, which are archived already."""
+        chunks = segment.chunks[known:]
+        first, last = decode_chunk(chunks[0]), segment.last
+        assert last is not None
+        object_key = segment_key(first.attempt_key, first.seq)
+        self._objects.put(object_key, encode_segment(chunks))
+        last_line = last.first_line + len(last.lines) - 1
+        place = (object_key, segment.partition.partition, segment.last_offset + 1, last.last)
+        values = (first.attempt_key, first.seq, last.seq, first.first_line, last_line, sum(map(len, chunks)), *place)
+        connection.execute(_SAVE, values)
 
     def _next_seq(self, connection: psycopg.Connection[tuple[Any, ...]], key: str) -> int:
         row = connection.execute("SELECT max(last_seq) FROM log_segments WHERE attempt_key = %s", (key,)).fetchone()
-        connection.commit()
         return int(row[0]) + 1 if row and row[0] is not None else 0
 
     def _commit(self, consumer: GroupConsumer) -> None:

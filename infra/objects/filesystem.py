@@ -32,6 +32,7 @@ class FilesystemObjects:
                     file.flush()
                     os.fsync(file.fileno())
                 os.replace(draft, path)
+                _sync_directory(path.parent)
             except BaseException:
                 with suppress(OSError):
                     os.unlink(draft)
@@ -58,3 +59,12 @@ class FilesystemObjects:
         if not _KEY.fullmatch(key) or ".." in key:
             raise ValueError(f"'{key[:200]}' is no object key (letters, digits, '.', '_', '-', and '/' between parts)")
         return self._root / key
+
+
+def _sync_directory(path: Path) -> None:
+    """The new name must survive a power cut as the bytes do."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
