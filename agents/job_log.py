@@ -40,7 +40,7 @@ class JobLog:
         self._idle_flushes = 0
         self._flushed_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._full = False
+        self._full = self._is_cut = False
 
     def begin_step(self, index: int) -> None:
         """What follows belongs to step `index`; -1 for set-up and clean-up."""
@@ -57,7 +57,7 @@ class JobLog:
     def write(self, stream: StreamName, data: bytes) -> None:
         """Output of a step, as it arrived. Over the limit it is counted and dropped."""
         room = self._max_bytes - self._kept_bytes
-        if self._full or room <= 0:
+        if self._full or self._is_cut:
             self._dropped_bytes += len(data)
             return
         self._kept_bytes += min(room, len(data))
@@ -94,6 +94,7 @@ class JobLog:
         return LogSummary(self._chunks, self._first_line, self._kept_bytes, self._dropped_bytes)
 
     def _cut(self, dropped: int) -> None:
+        self._is_cut = True
         self._dropped_bytes += dropped
         self.end_streams()
         self.system(f"The log limit of {self._max_bytes} bytes is reached: further output of this job is not kept.")

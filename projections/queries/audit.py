@@ -17,6 +17,7 @@ COLUMNS = (
     audit.c.log_offset,
     audit.c.log_offset.label("offset"),
 )
+_OF_STREAM = Keyset(audit.c.log_offset, audit.c.partition)
 _NEWEST = Keyset(audit.c.recorded_at, audit.c.topic, audit.c.partition, audit.c.log_offset)
 
 
@@ -34,12 +35,12 @@ class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
 async def list_events(
     db: ReadSide, wanted: EventFilter, cursor: str | None = None, limit: int = 50
 ) -> Page[AuditEvent]:
-    """Newest first. Raises InvalidCursor."""
+    """Newest first; those of one stream in the order of the log, whatever the clocks said. Raises InvalidCursor."""
     limit = bounded(limit)
-    statement = (
-        select(*COLUMNS).where(*_conditions(wanted), *_NEWEST.after(cursor)).order_by(*_NEWEST.order).limit(limit + 1)
-    )
-    return _NEWEST.page(await db.rows(statement), limit, as_event)
+    order = _NEWEST if wanted.stream is None else _OF_STREAM
+    conditions = (*_conditions(wanted), *order.after(cursor))
+    statement = select(*COLUMNS).where(*conditions).order_by(*order.order).limit(limit + 1)
+    return order.page(await db.rows(statement), limit, as_event)
 
 
 def _conditions(wanted: EventFilter) -> list[ColumnElement[bool]]:
@@ -57,8 +58,11 @@ async def stream_range(db: ReadSide, stream: str) -> StreamRange | None:
     """None where nothing of the stream is projected."""
     row = await db.row(
         sql(
-            """SELECT topic, partition, min(log_offset) AS first_offset, max(log_offset) AS last_offset,
-        max(stream_version) AS version FROM audit WHERE stream = :stream GROUP BY topic, partition""",
+            """SELECT newest.topic, newest.partition, newest.log_offset AS last_offset,
+            newest.stream_version AS version, oldest.log_offset AS first_offset
+        FROM (SELECT * FROM audit WHERE stream = :stream ORDER BY log_offset DESC LIMIT 1) AS newest,
+        LATERAL (SELECT log_offset FROM audit WHERE stream = :stream AND topic = newest.topic
+            AND partition = newest.partition ORDER BY log_offset LIMIT 1) AS oldest""",
             stream=stream,
         )
     )

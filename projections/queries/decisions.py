@@ -1,16 +1,12 @@
-"""The decision of an API request's command, as the audit view has it.
+"""The decision of a command, as the audit view has it; found by the index `audit_of_command`."""
 
-Such command ids have a dot (gateway/idempotency.py); the index `audit_of_request` holds no others.
-"""
-
-from sqlalchemy import ColumnElement, literal_column, select
+from sqlalchemy import ColumnElement, select
 
 from projections.queries.audit import COLUMNS, as_event
 from projections.queries.database import ReadSide
 from projections.queries.types import AuditEvent
 from projections.tables.logbook import audit
 
-_OF_REQUESTS: ColumnElement[bool] = literal_column("causation_id LIKE '%.%'")
 _ORDER = (audit.c.topic, audit.c.partition, audit.c.log_offset)
 
 
@@ -22,11 +18,11 @@ async def events_of_command(db: ReadSide, command_id: str) -> tuple[AuditEvent, 
 async def events_of_scope(db: ReadSide, scope: str) -> tuple[AuditEvent, ...]:
     """The events of the first command whose id is `scope`, a dot, and anything."""
     front = audit.c.causation_id.op("~>=~")(f"{scope}."), audit.c.causation_id.op("~<~")(f"{scope}/")
-    statement = select(audit.c.causation_id).where(_OF_REQUESTS, *front)
+    statement = select(audit.c.causation_id).where(*front)
     row = await db.row(statement.order_by(audit.c.recorded_at).limit(1))
     return await events_of_command(db, row["causation_id"]) if row else ()
 
 
 async def _events(db: ReadSide, condition: ColumnElement[bool]) -> tuple[AuditEvent, ...]:
-    statement = select(*COLUMNS).where(_OF_REQUESTS, condition).order_by(*_ORDER)
+    statement = select(*COLUMNS).where(condition).order_by(*_ORDER)
     return tuple(as_event(row) for row in await db.rows(statement))

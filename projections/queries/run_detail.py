@@ -1,11 +1,12 @@
-"""The one document of a run, from one look at each table."""
+"""The one document of a run, from one look at each table, all at the same instant."""
 
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import RowMapping, func, select
 
-from projections.queries.database import ReadSide, convert, seconds_between, sql
+from projections.queries.database import ReadSide, Snapshot, convert, seconds_between, sql
 from projections.queries.run_types import (
     Approval,
     Attempt,
@@ -46,11 +47,12 @@ async def run_detail(db: ReadSide, run_id: str) -> RunDetail | None:
     """None for a run that the views don't know (yet)."""
     version = select(func.max(audit.c.stream_version)).where(audit.c.stream == f"run/{run_id}").scalar_subquery()
     more = [runs.c[name] for name in _MORE]
-    row = await db.row(select(*RUN_COLUMNS, *more, version.label("version")).where(runs.c.id == run_id))
-    return await _assemble(db, row) if row else None
+    async with db.snapshot() as view:
+        row = await view.row(select(*RUN_COLUMNS, *more, version.label("version")).where(runs.c.id == run_id))
+        return await _assemble(view, row) if row else None
 
 
-async def _assemble(db: ReadSide, run: RowMapping) -> RunDetail:
+async def _assemble(db: Snapshot, run: RowMapping) -> RunDetail:
     run_id = run["id"]
     steps = await db.rows(sql("SELECT * FROM steps WHERE run_id = :id ORDER BY job_id, attempt, index", id=run_id))
     attempts = await db.rows(sql("SELECT * FROM attempts WHERE run_id = :id ORDER BY job_id, attempt", id=run_id))
@@ -123,8 +125,8 @@ def _job(row: RowMapping, attempts: tuple[Attempt, ...]) -> Job:
 
 
 def _stage(row: RowMapping, jobs: list[Job], approvals: tuple[Approval, ...]) -> Stage:
-    own = tuple(job for job in jobs if job.stage == row["name"])
     approval = next((each for each in approvals if each.stage == row["name"]), None)
+    own = tuple(_in_stage(job, row, approval) for job in jobs if job.stage == row["name"])
     state = row["state"] if row["state"] in ("finished", "skipped") else _live_state(own, approval)
     started = min((job.started_at for job in own if job.started_at), default=None)
     if state == "pending":
@@ -140,6 +142,21 @@ def _stage(row: RowMapping, jobs: list[Job], approvals: tuple[Approval, ...]) ->
     return convert({**row, **extra}, Stage)
 
 
+def _in_stage(job: Job, stage: RowMapping, approval: Approval | None) -> Job:
+    """A job that was never queued is what its stage is."""
+    if job.state != "pending":
+        return job
+    if stage["state"] == "skipped":
+        return msgspec.structs.replace(job, state="skipped", reason=stage["detail"])
+    if approval is not None and approval.state == "pending":
+        return msgspec.structs.replace(job, state="waiting_approval", reason=_missing(approval))
+    return job
+
+
+def _missing(approval: Approval) -> str:
+    return f"waits for {approval.count - approval.given} more approval(s)"
+
+
 def _live_state(jobs: tuple[Job, ...], approval: Approval | None) -> str:
     if approval is not None and approval.state == "pending":
         return "waiting_approval"
@@ -151,11 +168,11 @@ def _live_state(jobs: tuple[Job, ...], approval: Approval | None) -> str:
 
 def _stage_reason(jobs: tuple[Job, ...], approval: Approval | None) -> str:
     if approval is not None and approval.state == "pending":
-        return f"waits for {approval.count - approval.given} more approval(s)"
+        return _missing(approval)
     return next((job.reason for job in jobs if job.reason), "")
 
 
-async def _approvals(db: ReadSide, run: RowMapping) -> tuple[Approval, ...]:
+async def _approvals(db: Snapshot, run: RowMapping) -> tuple[Approval, ...]:
     rows = await db.rows(sql("SELECT * FROM approvals WHERE run_id = :id ORDER BY requested_at, stage", id=run["id"]))
     votes = await db.rows(sql("SELECT * FROM approval_votes WHERE run_id = :id ORDER BY version", id=run["id"]))
     return tuple(as_approval(row, run, votes) for row in rows)
@@ -174,7 +191,7 @@ def as_approval(row: RowMapping, run: RowMapping, votes: Rows) -> Approval:
     return convert({**row, **facts} | {"given": len(counted), "votes": counted}, Approval)
 
 
-async def _concurrency(db: ReadSide, run: RowMapping) -> ConcurrencyPlace | None:
+async def _concurrency(db: Snapshot, run: RowMapping) -> ConcurrencyPlace | None:
     if not run["concurrency_group"]:
         return None
     row = await db.row(
