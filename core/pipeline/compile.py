@@ -111,7 +111,8 @@ class Compiler:
             id=job_id,
             name=name,
             matrix=matrix,
-            env=self._env | {key: fill.text(value) for key, value in stage.get("env", {}).items()},
+            env={key: final(text) for key, text in self._env.items()}
+            | {key: fill.kept(value) for key, value in stage.get("env", {}).items()},
             steps=tuple(self._step(step, fill) for step in stage.get("steps", [])),
             pool=pool,
             region=region,
@@ -152,8 +153,8 @@ class Compiler:
             name=fill.text(name) if name is not None else _default_name(step),
             run=run,
             uses=step.get("uses"),
-            with_={key: fill.text(value) for key, value in step.get("with", {}).items()},
-            env={key: fill.text(value) for key, value in step.get("env", {}).items()} | variables,
+            with_={key: fill.kept(value) for key, value in step.get("with", {}).items()},
+            env={key: fill.kept(value) for key, value in step.get("env", {}).items()} | variables,
             shell=step.get("shell") or self._defaults.get("shell") or "bash",
             working_directory=fill.text(directory) if directory is not None else None,
             if_=condition_,
@@ -183,6 +184,10 @@ class _Filler:
             return evaluate_text(template.text, self._context)
         return "".join(self._piece(piece.text, piece.is_expression) for piece in pieces(template.text))
 
+    def kept(self, template: Template) -> str:
+        """The same for a place that the Run fills in once more: what is known by now is final."""
+        return self.text(template) if _waits(template.text) else final(self.text(template))
+
     def _piece(self, text: str, is_expression: bool) -> str:
         """Only the matrix, which the file itself wrote, is filled in before the rest is known."""
         if not is_expression:
@@ -203,7 +208,7 @@ class _Filler:
                 continue
             variable = f"{EXPRESSION_VARIABLE}{len(variables) + 1}"
             whole = Template(f"{OPENING} {piece.text} }}}}", template.node, template.path, template.contexts)
-            variables[variable] = self.text(whole)
+            variables[variable] = self.kept(whole)
             parts.append(f"${{{variable}}}")
         return "".join(parts), variables
 
@@ -214,6 +219,11 @@ class _Filler:
         if "stages" in condition(given.text).roots:
             return ("success",), given.text
         return statuses(given.text, self._context.values), None
+
+
+def final(text: str) -> str:
+    """A text that evaluates to itself: a branch may be called `${{commit}}`, and stays called so."""
+    return text.replace(OPENING, f"{OPENING} '$' + '{{{{' }}}}")
 
 
 def _waits(text: str) -> bool:
