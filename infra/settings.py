@@ -19,7 +19,6 @@ FORGES_WITH_STATUS = ("github", "gitlab", "gitea")
 USUAL_NAMES = {
     "kafka_bootstrap_servers": "KAFKA_BOOTSTRAP_SERVERS",
     "database_url": "DATABASE_URL",
-    "otlp_endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT",
 }
 
 
@@ -55,7 +54,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     snapshot_every_events: int = 2000
     max_log_bytes: int = 1 << 30
     open_git: bool = True
-    otlp_endpoint: str = ""
     log_level: str = "INFO"
     unsafe_no_sandbox: bool = False
     forges: dict[str, ForgeApi] = {}

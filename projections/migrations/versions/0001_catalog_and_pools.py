@@ -111,4 +111,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Views are rebuilt from the log, never migrated backwards."""
-    raise NotImplementedError("downgrade: rebuild the views with the older version instead")
+    raise RuntimeError("views are not migrated backwards: rebuild the views with the older version instead")
