@@ -91,7 +91,7 @@ def pushed(repository: Repository, prefix: str) -> None:
     def taken() -> bool:
         command = ("git", "push", "--quiet", "sealane", *branches(LATE_BRANCHES, prefix))
         try:
-            done = subprocess.run(command, cwd=repository.folder, capture_output=True, check=False, timeout=15)
+            done = subprocess.run(command, cwd=repository.folder, capture_output=True, check=False, timeout=5)
         except subprocess.TimeoutExpired:
             return False
         return done.returncode == 0

@@ -1,6 +1,7 @@
-"""What becomes of an open transaction when its only broker is killed and started again."""
+"""What becomes of clients whose only broker is killed and started again."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from infra.embedded import kafka
 from infra.kafka.admin import KafkaTopicAdmin
 from infra.kafka.connection import Connection
 from infra.kafka.consumer import KafkaGroupConsumer
+from infra.kafka.reader import KafkaLogReader
 from infra.kafka.topics import apply
 from infra.kafka.transactions import KafkaTransactionalProducer
+from tests.support.counter_log import wait_for
 from tests.support.servers import TEST_BROKER, scratch_directory
 
 WHERE = TopicPartition("work", 0)
@@ -25,34 +28,70 @@ def write(producer: KafkaTransactionalProducer, consumer: KafkaGroupConsumer, of
     producer.commit()
 
 
-@pytest.mark.timeout(120)
-def test_transaction_over_a_restart_ends_or_is_given_up_and_the_next_producer_gets_through(
-    kafka_template: Path,
-) -> None:
+class Broker:
+    """One broker of one's own that can be killed and started again on its port, with a topic `work`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._server = kafka.start(folder, settings=TEST_BROKER)
+        self.connection = Connection(self._server.bootstrap_servers)
+        apply(KafkaTopicAdmin(self.connection), [TopicSpec(WHERE.topic, 1, {})])
+
+    def restart(self) -> None:
+        self._server.kill()
+        self._server = kafka.start(self._folder, int(self.connection.bootstrap.split(":")[1]), settings=TEST_BROKER)
+
+    def kill(self) -> None:
+        self._server.kill()
+
+
+@pytest.fixture
+def broker(kafka_template: Path) -> Iterator[Broker]:
     with scratch_directory() as folder:
         shutil.copytree(kafka_template / "log", folder / "log")
-        broker = kafka.start(folder, settings=TEST_BROKER)
+        started = Broker(folder)
         try:
-            connection = Connection(broker.bootstrap_servers)
-            apply(KafkaTopicAdmin(connection), [TopicSpec("work", 1, {})])
-            consumer = KafkaGroupConsumer(connection, "workers")
-            consumer.subscribe(("work",), *(3 * (lambda partitions: None,)))
-            consumer.poll(1, 2.0)
-            producer = KafkaTransactionalProducer(connection, "worker")
-            write(producer, consumer, 0)
-            producer.begin()
-            producer.send(OutgoingRecord(*WHERE, b"key", b"value", ()))
-            broker.kill()
-            broker = kafka.start(folder, int(broker.bootstrap_servers.split(":")[1]), settings=TEST_BROKER)
-            try:
-                producer.send_offsets({WHERE: 1}, consumer.group_metadata())
-                producer.commit()
-            except (Fenced, LogUnavailable):
-                producer.close()
-            successor = KafkaTransactionalProducer(connection, "worker")
-            write(successor, consumer, 2)
-            assert consumer.committed([WHERE]) == {WHERE: 2}
-            successor.close()
-            consumer.close()
+            yield started
         finally:
-            broker.kill()
+            started.kill()
+
+
+@pytest.mark.timeout(120)
+def test_transaction_over_a_restart_ends_or_is_given_up_and_the_next_producer_gets_through(broker: Broker) -> None:
+    consumer = KafkaGroupConsumer(broker.connection, "workers")
+    consumer.subscribe((WHERE.topic,), *(3 * (lambda partitions: None,)))
+    consumer.poll(1, 2.0)
+    producer = KafkaTransactionalProducer(broker.connection, "worker")
+    write(producer, consumer, 0)
+    producer.begin()
+    producer.send(OutgoingRecord(*WHERE, b"key", b"value", ()))
+    broker.restart()
+    try:
+        producer.send_offsets({WHERE: 1}, consumer.group_metadata())
+        producer.commit()
+    except (Fenced, LogUnavailable):
+        producer.close()
+    successor = KafkaTransactionalProducer(broker.connection, "worker")
+    write(successor, consumer, 2)
+    assert consumer.committed([WHERE]) == {WHERE: 2}
+    successor.close()
+    consumer.close()
+
+
+def test_reader_tells_the_end_after_a_restart(broker: Broker) -> None:
+    reader = KafkaLogReader(broker.connection, settled=True)
+    producer = KafkaTransactionalProducer(broker.connection, "writer")
+    producer.begin()
+    producer.send(OutgoingRecord(*WHERE, b"key", b"value", ()))
+    producer.commit()
+    before = reader.bounds(WHERE)
+    broker.restart()
+
+    def answers() -> bool:
+        try:
+            return reader.bounds(WHERE) == before
+        except LogUnavailable:
+            return False
+
+    wait_for(answers, 30)
+    reader.close()
