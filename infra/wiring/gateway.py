@@ -41,15 +41,13 @@ from infra.kafka.reader import KafkaLogReader
 from infra.kafka.tail import LogEventTail
 from infra.keys import InstallationKey
 from infra.postgres.reading import open_read_side
-from infra.settings import Settings
+from infra.settings import VERSION, Settings
 from infra.wiring.parts import IDLE_FETCH_MS, kafka, log_reader, object_store, repositories_root
 from projections.queries import apps as app_queries
 from projections.queries.deliveries import delivery_results, get_delivery
 from projections.queries.principals import token_owner
 from projections.queries.run_detail import run_detail
 from projections.queries.runs import correlation_of_run
-
-VERSION = "0.1.0"
 
 
 def serve_gateway(settings: Settings) -> None:

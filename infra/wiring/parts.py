@@ -12,7 +12,7 @@ from infra.kafka.consumer import KafkaGroupConsumer
 from infra.kafka.reader import KafkaLogReader
 from infra.kafka.transactions import KafkaTransactionalProducer
 from infra.objects.filesystem import FilesystemObjects
-from infra.settings import Settings
+from infra.settings import VERSION, Settings
 
 if TYPE_CHECKING:
     from agents.connectors.base import Connector, Handler
@@ -95,13 +95,26 @@ def worker_loops(settings: Settings) -> dict[str, Loop]:
     mirrors = Mirrors(settings.data_path / "mirrors", repositories_root(settings))
     apis = {forge: Api(api.base_url or DEFAULT_FORGE_URLS[forge], api.token) for forge, api in settings.forges.items()}
     loops = projection_loops(settings)
-    for handler, threads in (
+    handlers: list[tuple[Handler, int]] = [
         (Ingest(settings.topology, clock), 1),
         (Definition(settings.topology, clock, mirrors), 4),
         (CommitStatus(run_facts(settings.database_url), apis, settings.url, metrics), 2),
-    ):
+    ]
+    if settings.otlp_endpoint:
+        handlers.append((_traces(settings, metrics), 1))
+    for handler, threads in handlers:
         loops[handler.name] = _connector(settings, handler, producer, metrics, threads).run
     return loops
+
+
+def _traces(settings: Settings, metrics: "ConnectorMetrics") -> "Handler":
+    """OpenTelemetry takes memory, so it is imported only here."""
+    from agents.connectors.traces import Traces
+    from infra.otlp import otlp_exporter
+    from infra.postgres.run_history import run_history
+
+    export = otlp_exporter(settings.otlp_endpoint, settings.otlp_headers, VERSION)
+    return Traces(run_history(settings.database_url), export, SystemClock(), metrics)
 
 
 def projection_loops(settings: Settings) -> dict[str, Loop]:
