@@ -5,78 +5,11 @@ from typing import Any
 
 import pytest
 
-from agents.connectors.spans import Cause, Fact, Span, spans_of_round
-from core.catalog.commands import CreateApp, SubmitTrigger
-from core.pipeline.plan import Approval, Concurrency, JobPlan, Need, Plan, Retry, StagePlan, Step
-from core.pools.commands import AcceptLease, ConnectAgent
-from core.pools.events import LeaseGranted
-from core.runs.commands import ApproveStage, FailRun, FinishJob, PlanRun, ReportStep, RerunRun
-from core.runs.events import EVENTS, RunFinished
-from core.runs.spec import Outcome
-from core.trigger import Trigger
-from tests.support.household import START, Household
-
-POOL = "pool/us-east/default"
-STEPS = (Step(name="checkout", uses="git-checkout"), Step(name="test", run="true"))
-
-
-def stage(name: str, *needs: str, retries: int = 0, approval: bool = False) -> StagePlan:
-    job = JobPlan(id=name, name=name, steps=STEPS, retry=Retry(max=retries, on=("failure",)) if retries else Retry())
-    return StagePlan(
-        name=name,
-        jobs=() if approval else (job,),
-        needs=tuple(map(Need, needs)),
-        approval=Approval(count=1) if approval else None,
-    )
-
-
-class Scene:
-    """A push of app shop, worked through by one agent; every word of it takes a second."""
-
-    def __init__(self) -> None:
-        self.house = Household()
-        self.house.send("app/shop", CreateApp(name="shop", repository_url="https://forge/s.git", region="us-east"))
-        self.house.send(POOL, ConnectAgent(agent_id="a1", session="s1", slots=4))
-        self.received_at = self.house.now
-        trigger = Trigger(
-            trigger_id="d1", source="push", ref="refs/heads/main", branch="main", commit="c1", delivery_id="d1"
-        )
-        self.send("app/shop", SubmitTrigger(trigger=trigger))
-        self.run = next(stream.id for stream, _ in self.house.events if stream.kind == "run")
-        self._worked = 0
-
-    def send(self, stream: str, command: Any) -> None:
-        self.house.now += timedelta(seconds=1)
-        self.house.send(stream, command)
-
-    def plan(self, *stages: StagePlan, concurrency: Concurrency | None = None) -> None:
-        self.send(f"run/{self.run}", PlanRun(plan=Plan("p", stages, concurrency=concurrency), commit="c1"))
-
-    def work(self, outcome: Outcome = "success", agent_clock: timedelta = timedelta(), steps: int = 2) -> None:
-        """The next lease, from its acceptance to its end."""
-        grants = [event for _, event in self.house.events if isinstance(event, LeaseGranted)]
-        grant = grants[self._worked]
-        self._worked += 1
-        self.send(POOL, AcceptLease(attempt_key=grant.attempt_key, epoch=grant.epoch, agent_id="a1"))
-        job, attempt = grant.attempt_key.split("/")[1:]
-        held: dict[str, Any] = {"job_id": job, "attempt": int(attempt), "epoch": grant.epoch, "agent_id": "a1"}
-        for index in range(steps):
-            for end in (None, "success"):
-                self.house.now += timedelta(seconds=1)
-                at = self.house.now + agent_clock
-                self.house.send(f"run/{self.run}", ReportStep(index=index, outcome=end, at=at, **held))  # type: ignore[arg-type]
-        self.send(f"run/{self.run}", FinishJob(outcome=outcome, **held))
-
-    def spans(self, ending: int = -1) -> tuple[Span, ...]:
-        """Those of the round that the given end of the run closed."""
-        facts = [
-            Fact(event, EVENTS.decode(event.type, event.schema_version, event.data))
-            for event in self.house.envelopes
-            if event.stream == f"run/{self.run}"
-        ]
-        ends = [fact.event.event_id for fact in facts if isinstance(fact.message, RunFinished)]
-        accepted = next(event for event in self.house.envelopes if event.type == "trigger.accepted")
-        return spans_of_round(facts, ends[ending], Cause(accepted, self.received_at, "github"))
+from agents.connectors.spans import Span, spans_of_round
+from core.pipeline.plan import Concurrency
+from core.runs.commands import ApproveStage, FailRun, RerunRun
+from tests.support.household import START
+from tests.support.pushed_run import PushedRun, stage
 
 
 def tree(spans: tuple[Span, ...], root: Span | None = None) -> list[Any]:
@@ -95,14 +28,14 @@ def seconds(at: datetime) -> float:
 
 
 @pytest.fixture
-def scene() -> Scene:
-    return Scene()
+def scene() -> PushedRun:
+    return PushedRun()
 
 
-STEP_TREE = [("wait for an agent", []), ("checkout", []), ("test", [])]
+STEP_TREE: list[Any] = [("wait for an agent", []), ("checkout", []), ("test", [])]
 
 
-def test_push_is_the_root_of_run_stages_attempts_and_steps(scene: Scene) -> None:
+def test_push_is_the_root_of_run_stages_attempts_and_steps(scene: PushedRun) -> None:
     scene.plan(stage("lint"), stage("build", "lint"))
     scene.work()
     scene.work()
@@ -123,7 +56,7 @@ def test_push_is_the_root_of_run_stages_attempts_and_steps(scene: Scene) -> None
     ]
 
 
-def test_spans_have_the_times_of_the_events(scene: Scene) -> None:
+def test_spans_have_the_times_of_the_events(scene: PushedRun) -> None:
     scene.plan(stage("lint"))
     scene.work()
     spans = scene.spans()
@@ -135,7 +68,7 @@ def test_spans_have_the_times_of_the_events(scene: Scene) -> None:
     assert (seconds(queue.start), seconds(queue.end)) == (2, 3)
 
 
-def test_equal_events_make_equal_spans_and_no_two_have_one_id(scene: Scene) -> None:
+def test_equal_events_make_equal_spans_and_no_two_have_one_id(scene: PushedRun) -> None:
     scene.plan(stage("lint"), stage("unit"))
     scene.work()
     scene.work()
@@ -147,7 +80,7 @@ def test_equal_events_make_equal_spans_and_no_two_have_one_id(scene: Scene) -> N
     assert len({span.key.trace_id for span in spans}) == 1
 
 
-def test_each_attempt_has_a_span_and_the_failed_ones_say_so(scene: Scene) -> None:
+def test_each_attempt_has_a_span_and_the_failed_ones_say_so(scene: PushedRun) -> None:
     scene.plan(stage("unit", retries=1))
     scene.work("failure")
     scene.work()
@@ -159,7 +92,7 @@ def test_each_attempt_has_a_span_and_the_failed_ones_say_so(scene: Scene) -> Non
     assert second.start >= first.end
 
 
-def test_failed_run_is_an_error_from_the_step_up(scene: Scene) -> None:
+def test_failed_run_is_an_error_from_the_step_up(scene: PushedRun) -> None:
     scene.plan(stage("unit"), stage("build", "unit"))
     scene.work("failure")
     spans = scene.spans()
@@ -170,7 +103,7 @@ def test_failed_run_is_an_error_from_the_step_up(scene: Scene) -> None:
     assert (skipped.error, skipped.start) == (None, skipped.end)
 
 
-def test_wait_for_approval_is_a_span_with_the_decision(scene: Scene) -> None:
+def test_wait_for_approval_is_a_span_with_the_decision(scene: PushedRun) -> None:
     scene.plan(stage("release", approval=True))
     scene.house.now += timedelta(hours=2)
     scene.send(f"run/{scene.run}", ApproveStage(stage="release", by="ann"))
@@ -180,7 +113,7 @@ def test_wait_for_approval_is_a_span_with_the_decision(scene: Scene) -> None:
     assert wait.attributes["sealane.approval.decision"] == "granted"
 
 
-def test_rerun_is_a_trace_part_of_its_own_that_links_to_the_first(scene: Scene) -> None:
+def test_rerun_is_a_trace_part_of_its_own_that_links_to_the_first(scene: PushedRun) -> None:
     scene.plan(stage("unit"))
     scene.work("failure")
     scene.send(f"run/{scene.run}", RerunRun(mode="all", by="ann"))
@@ -193,7 +126,7 @@ def test_rerun_is_a_trace_part_of_its_own_that_links_to_the_first(scene: Scene) 
     assert not {span.key for span in first} & {span.key for span in again}
 
 
-def test_waiting_for_the_concurrency_group_is_a_span(scene: Scene) -> None:
+def test_waiting_for_the_concurrency_group_is_a_span(scene: PushedRun) -> None:
     scene.plan(stage("unit"), concurrency=Concurrency(group="deploy", policy="queue"))
     scene.work()
     wait = named(scene.spans(), "wait for the concurrency group")
@@ -201,14 +134,14 @@ def test_waiting_for_the_concurrency_group_is_a_span(scene: Scene) -> None:
     assert wait.start == named(scene.spans(), "plan").end
 
 
-def test_run_that_can_not_be_planned_is_a_trace_too(scene: Scene) -> None:
+def test_run_that_can_not_be_planned_is_a_trace_too(scene: PushedRun) -> None:
     scene.send(f"run/{scene.run}", FailRun(code="commit-missing", detail="commit c1 is gone"))
     spans = scene.spans()
     assert tree(spans) == [("push refs/heads/main", [("run shop #1", [])])]
     assert named(spans, "run shop #1").error == "commit c1 is gone"
 
 
-def test_steps_of_an_agent_with_a_wrong_clock_lie_inside_their_attempt(scene: Scene) -> None:
+def test_steps_of_an_agent_with_a_wrong_clock_lie_inside_their_attempt(scene: PushedRun) -> None:
     scene.plan(stage("unit"))
     scene.work(agent_clock=timedelta(minutes=-7))
     spans = scene.spans()
@@ -217,7 +150,7 @@ def test_steps_of_an_agent_with_a_wrong_clock_lie_inside_their_attempt(scene: Sc
     assert "sealane.agent_clock_moved_ms" in checkout.attributes
 
 
-def test_unknown_end_makes_no_spans(scene: Scene) -> None:
+def test_unknown_end_makes_no_spans(scene: PushedRun) -> None:
     scene.plan(stage("unit"))
     scene.work()
-    assert spans_of_round([], "e1", None) == ()
+    assert spans_of_round(scene.facts(), "another", None) == ()
