@@ -2,9 +2,12 @@
 
 from typing import Annotated
 
+import msgspec
 import typer
 
 from infra import roles
+from infra.metrics.option import MetricsPort, metrics_port_errors
+from infra.settings import Settings
 from infra.settings_command import settings_or_error
 
 
@@ -13,14 +16,24 @@ def gateway() -> None:
     roles.gateway(settings_or_error())
 
 
-def processor(instance: Annotated[str, typer.Option(help="Its name; one process per name.")] = "1") -> None:
+def processor(
+    instance: Annotated[str, typer.Option(help="Its name; one process per name.")] = "1",
+    metrics_port: MetricsPort = None,
+) -> None:
     """Run a processor (foreground). Several share the partitions."""
-    roles.processor(settings_or_error(), instance)
+    with metrics_port_errors():
+        roles.processor(_with_port(metrics_port), instance)
 
 
-def worker() -> None:
+def worker(metrics_port: MetricsPort = None) -> None:
     """Run the projector, the log archiver and the connectors (foreground)."""
-    roles.worker(settings_or_error())
+    with metrics_port_errors():
+        roles.worker(_with_port(metrics_port))
+
+
+def _with_port(metrics_port: int | None) -> Settings:
+    settings = settings_or_error()
+    return settings if metrics_port is None else msgspec.structs.replace(settings, metrics_port=metrics_port)
 
 
 def add_log_commands(cli: typer.Typer) -> None:

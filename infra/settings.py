@@ -59,6 +59,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     open_git: bool = True
     log_level: str = "INFO"
     unsafe_no_sandbox: bool = False
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = None
     otlp_endpoint: str = ""
     otlp_headers: str = ""
     forges: dict[str, ForgeApi] = {}
@@ -128,6 +130,10 @@ def _check(settings: Settings) -> None:
         raise SettingsError("SEALANE_PARTITIONS_PER_REGION must be between 1 and 1000")
     if not 0 < settings.port < 65536:
         raise SettingsError(f"SEALANE_PORT must be between 1 and 65535, not {settings.port}")
+    if settings.metrics_port is not None and not 0 <= settings.metrics_port < 65536:
+        raise SettingsError(
+            f"SEALANE_METRICS_PORT must be between 0 (any free one) and 65535, not {settings.metrics_port}"
+        )
     if settings.otlp_endpoint and not settings.otlp_endpoint.startswith(("http://", "https://")):
         raise SettingsError(
             f"SEALANE_OTLP_ENDPOINT must be the http(s) URL of a collector, as http://127.0.0.1:4318, "
