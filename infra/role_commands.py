@@ -6,9 +6,15 @@ import msgspec
 import typer
 
 from infra import roles
+from infra.local.installation import with_running_servers
 from infra.metrics.option import MetricsPort, metrics_port_errors
 from infra.settings import Settings
 from infra.settings_command import settings_or_error
+
+
+def setup() -> None:
+    """Make topics and tables as this version needs them; safe to repeat. With each upgrade, before the processes."""
+    roles.setup(with_running_servers(settings_or_error()))
 
 
 def gateway() -> None:

@@ -1,11 +1,15 @@
 """What a platform that runs says about itself: traces to a collector, metrics of every process."""
 
+import json
+import re
 from collections.abc import Iterator
 
+import httpx
 import pytest
+import yaml
 
 from tests.support.collector import Collector, Seen
-from tests.support.platform import Platform
+from tests.support.platform import ROOT, Platform
 from tests.support.servers import scratch_directory
 
 PIPELINE = """
@@ -60,3 +64,59 @@ def test_push_gives_one_trace_from_the_delivery_to_the_steps(observed: Platform,
     assert root.attributes["vcs.ref.head.revision"] == repository.head
     (test,) = (span for span in collector.spans if span.trace == root.trace and span.name == "test")
     assert test.end - test.start >= 200_000_000
+
+
+def exported(observed: Platform) -> dict[str, str]:
+    """What each process answers at the address that it wrote down for Prometheus."""
+    answers = {}
+    for path in sorted((observed.data / "metrics").glob("*.json")):
+        (target,) = json.loads(path.read_text())
+        answers[target["labels"]["role"]] = httpx.get(f"http://{target['targets'][0]}/metrics", timeout=30).text
+    return answers
+
+
+def test_every_process_serves_its_metrics_where_it_says(observed: Platform) -> None:
+    answers = exported(observed)
+    agents = {f"agent-{region}-default" for region in ("us-east", "eu-west", "ap-south")}
+    assert answers.keys() == {"gateway", "processor-1", "worker", *agents}
+    assert "sealane_agent_connected 1.0" in answers["agent-us-east-default"]
+    assert 'sealane_agents{pool="default",region="eu-west",state="connected"} 1.0' in answers["worker"]
+    assert "sealane_kafka_up 1.0" in answers["worker"]
+    assert "sealane_postgres_up 1.0" in answers["worker"]
+    decided = re.search(r"^sealane_processor_decision_seconds_count (\d+)", answers["processor-1"], re.MULTILINE)
+    assert decided is not None
+    assert int(decided[1]) > 0
+
+
+def test_readers_are_not_behind_once_nothing_happens(observed: Platform) -> None:
+    """What stays are markers of transactions, which nobody reads."""
+    found: list[float] = []
+
+    def caught_up() -> bool:
+        lags = re.findall(r"^sealane_log_lag_records\{.*\} (.+)$", exported(observed)["worker"], re.MULTILINE)
+        found[:] = map(float, lags)
+        return len(found) >= 45 and max(found) <= 2
+
+    observed.wait(caught_up, 30, lambda: f"lags {found}")
+    assert max(found) <= 2
+
+
+def test_every_metric_that_an_alert_names_is_exported(observed: Platform) -> None:
+    known = set(re.findall(r"^# HELP (\S+)", "\n".join(exported(observed).values()), re.MULTILINE))
+    known |= {f"{name}_bucket" for name in known}
+    rules = yaml.safe_load((ROOT / "infra/deploy/prometheus/sealane.rules.yml").read_text())
+    expressions = [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
+    named = {name for expression in expressions for name in re.findall(r"\bsealane_\w+", expression)}
+    assert named - known == set()
+    assert len(named) > 15
+
+
+def test_doctor_names_the_addresses(observed: Platform) -> None:
+    told = observed.sealane("doctor", "--json").stdout
+    (metrics,) = (each for each in json.loads(told) if each["name"] == "metrics")
+    assert "worker http://127.0.0.1:" in metrics["detail"]
+
+
+def test_addresses_are_taken_back_when_the_platform_stops(observed: Platform) -> None:
+    observed.stop()
+    assert list((observed.data / "metrics").glob("*.json")) == []
