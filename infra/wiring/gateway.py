@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import secrets
+import signal
 from collections.abc import Awaitable, Callable
 
 import uvicorn
@@ -56,6 +57,8 @@ def serve_gateway(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings) -> None:
+    # uvicorn raises the signal that stopped it once more, which would end the process before anything is closed.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     wired = GatewayWiring(settings)
     config = uvicorn.Config(
         wired.app(),

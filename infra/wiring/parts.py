@@ -53,6 +53,7 @@ def log_reader(settings: Settings, client_id: str) -> KafkaLogReader:
 def make_processor(settings: Settings, instance: str) -> "Processor":
     """Instances with different names share the partitions; two with one name fence each other."""
     from core.aggregates import AGGREGATES, POLICIES
+    from processors.code_version import code_version
     from processors.options import ProcessorOptions
     from processors.shell import Processor
 
@@ -65,7 +66,7 @@ def make_processor(settings: Settings, instance: str) -> "Processor":
         lambda: KafkaTransactionalProducer(kafka(settings), f"sealane-{name}"),
         lambda: KafkaLogReader(kafka(settings), f"{name}-restore", settled=True),
         SystemClock(),
-        ProcessorOptions(checkpoint_events=settings.snapshot_every_events),
+        ProcessorOptions(checkpoint_events=settings.snapshot_every_events, code_version=code_version(AGGREGATES)),
     )
 
 
