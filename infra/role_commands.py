@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from gateway.cli.errors import CliError, Exit
 from infra import roles
 from infra.local.installation import with_running_servers
 from infra.metrics.option import MetricsPort, metrics_port_errors
@@ -14,7 +15,22 @@ from infra.settings_command import settings_or_error
 
 def setup() -> None:
     """Make topics and tables as this version needs them; safe to repeat. With each upgrade, before the processes."""
-    roles.setup(with_running_servers(settings_or_error()))
+    from alembic.util import CommandError
+    from sqlalchemy.exc import ArgumentError, OperationalError
+
+    from infra.kafka.topics import TopicMismatch
+
+    try:
+        roles.setup(with_running_servers(settings_or_error()))
+    except TopicMismatch as error:
+        raise CliError(f"{error} [{error.code}]", Exit.REFUSED, error.code) from error
+    except CommandError as error:
+        detail = f"the tables were made by another version of Sealane, maybe a newer one: {error}"
+        raise CliError(f"{detail} [database-unknown]", Exit.REFUSED, "database-unknown") from error
+    except (ArgumentError, OperationalError) as error:
+        reason = str(error).splitlines()[0]
+        detail = f"Postgres can't be used: {reason}. Is it running? (DATABASE_URL, sealane status)"
+        raise CliError(f"{detail} [database-unavailable]", Exit.UNAVAILABLE, "database-unavailable") from error
 
 
 def gateway() -> None:
