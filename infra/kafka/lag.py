@@ -10,7 +10,8 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 from core.ports import TopicPartition
 from infra.kafka.connection import CLIENT_ERRORS, Connection, translate
 
-_TIMEOUT_SECONDS = 5.0
+_TIMEOUT_SECONDS = 3.0
+_ERRORS = (*CLIENT_ERRORS, TimeoutError)
 
 
 class KafkaLag:
@@ -30,14 +31,14 @@ class KafkaLag:
                 TopicPartition(where.topic, where.partition): int(future.result(_TIMEOUT_SECONDS).offset)
                 for where, future in futures.items()
             }
-        except CLIENT_ERRORS as error:
+        except _ERRORS as error:
             translate(error, "asking for the ends of the log")
 
     def committed(self, groups: Mapping[str, Iterable[TopicPartition]]) -> dict[tuple[str, TopicPartition], int]:
         """The next offset of each group in each of its partitions; 0 where it never committed one."""
         try:
             return dict(each for group, partitions in groups.items() for each in self._of_group(group, partitions))
-        except CLIENT_ERRORS as error:
+        except _ERRORS as error:
             translate(error, "asking for the offsets of consumer groups")
 
     def _of_group(
