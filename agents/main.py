@@ -5,6 +5,7 @@ import logging
 import random
 import signal
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from agents.backoff import Backoff
@@ -16,7 +17,7 @@ from agents.executors.detect import make_executor
 from agents.job_runner import JobTools
 from agents.leftovers import clear_leftovers
 from agents.spool_store import SpoolStore
-from agents.worker import Worker
+from agents.worker import Worker, WorkerStatus
 
 SOFTWARE = "sealane-agent/0.1.0"
 # Jobs have 10 s to end after SIGTERM, and what they say then must reach the hub.
@@ -24,8 +25,11 @@ LAST_WORDS_SECONDS = 15.0
 log = logging.getLogger("sealane.agent")
 
 
-def run_agent(config: AgentConfig) -> int:
-    """0: it was told to leave and did; 4: the hub refused it; 6: it can't be started as configured."""
+def run_agent(config: AgentConfig, observe: Callable[[Callable[[], WorkerStatus]], None] = lambda _: None) -> int:
+    """0: it was told to leave and did; 4: the hub refused it; 6: it can't be started as configured.
+
+    `observe` is given, once the agent runs, what says how it is doing.
+    """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     data = DataDir(config.data_dir)
     try:
@@ -35,7 +39,7 @@ def run_agent(config: AgentConfig) -> int:
         print(f"error: {error} [{error.code}]", file=sys.stderr)
         return 6
     try:
-        return asyncio.run(_run(config, data))
+        return asyncio.run(_run(config, data, observe))
     except RefusedForGood as error:
         print(f"error: {error} [agent-refused]", file=sys.stderr)
         return 4
@@ -43,7 +47,7 @@ def run_agent(config: AgentConfig) -> int:
         data.close()
 
 
-async def _run(config: AgentConfig, data: DataDir) -> int:
+async def _run(config: AgentConfig, data: DataDir, observe: Callable[[Callable[[], WorkerStatus]], None]) -> int:
     agent_id = data.agent_id(config.name)
     clear_leftovers(data.jobs)
     executor = make_executor(config, agent_id, (str(data.root),))
@@ -52,6 +56,7 @@ async def _run(config: AgentConfig, data: DataDir) -> int:
     tools = JobTools(executor, store, data.jobs, machine_environment(), lambda: datetime.now(UTC), config.gateway_url)
     outbox = Outbox()
     worker = Worker(config, agent_id, store, tools, outbox.put)
+    observe(worker.status)
     url = connect_url(config.gateway_url)
     hub = HubConnection(url, config.token, SOFTWARE, worker, store, outbox, Backoff(random.random))
     log.info("agent %s of %s/%s, isolation: %s", agent_id, config.region, config.pool, executor.isolation.detail)

@@ -115,6 +115,11 @@ class SpoolStore:
         self._sendable.set()
 
     @property
+    def unacked_bytes(self) -> int:
+        """What all spools keep. May be asked from another thread."""
+        return sum(spool.unacked_bytes for spool in list(self._spools.values()))
+
+    @property
     def empty(self) -> bool:
         return not self._spools
 

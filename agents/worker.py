@@ -8,8 +8,9 @@ import asyncio
 import logging
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from agents.config import AgentConfig
 from agents.job_runner import JobRunner, JobTools
@@ -18,6 +19,22 @@ from core.protocol import messages as m
 
 log = logging.getLogger("sealane.agent")
 FREE_DISK_BYTES = 64 << 20
+
+
+@dataclass
+class WorkerStatus:
+    """What the agent does and did; the counters grow for the life of the process. Read from other threads too."""
+
+    slots: int
+    running: int = 0
+    draining: bool = False
+    connected: bool = False
+    connections: int = 0
+    jobs_started: int = 0
+    jobs_abandoned: int = 0
+    offers_refused: Counter[str] = field(default_factory=Counter)
+    spool_bytes: int = 0
+    jobs_folder: str = ""
 
 
 @dataclass
@@ -51,6 +68,16 @@ class Worker:
         self._heard_at = time.monotonic()
         self._lost_after_seconds = 30.0
         self._changed = asyncio.Event()
+        self._counts = WorkerStatus(config.slots, jobs_folder=str(tools.jobs))
+
+    def status(self) -> WorkerStatus:
+        """As it is now."""
+        return replace(
+            self._counts,
+            running=len(self._jobs),
+            draining=self.draining.is_set(),
+            spool_bytes=self._store.unacked_bytes,
+        )
 
     def hello(self, software: str) -> m.Hello:
         """`held`: what runs, what ended and is not acknowledged, and what was accepted but not started yet."""
@@ -71,6 +98,8 @@ class Worker:
     def welcomed(self, welcome: m.Welcome) -> None:
         self._heard_at = time.monotonic()
         self._lost_after_seconds = welcome.lost_after_seconds
+        self._counts.connected = True
+        self._counts.connections += 1
         for attempt_key in welcome.revoked:
             self._abandon(attempt_key, "revoked")
         for attempt_key, offer in self._offers.items():
@@ -80,6 +109,7 @@ class Worker:
             self._say(m.Draining())
 
     def disconnected(self) -> None:
+        self._counts.connected = False
         self._store.rewind()
 
     def silent_seconds(self) -> float:
@@ -148,6 +178,7 @@ class Worker:
             return
         reason, detail = self._reason_to_refuse(key)
         if reason:
+            self._counts.offers_refused[reason] += 1
             self._say(m.RefuseLease(attempt_key=key, epoch=offer.epoch, reason=reason, detail=detail))
             return
         self._offers[key] = offer
@@ -177,6 +208,7 @@ class Worker:
         runner = JobRunner(offer.spec, slot, spool, self._tools)
         task = asyncio.get_running_loop().create_task(self._run(start.attempt_key, runner))
         self._jobs[start.attempt_key] = Job(start.epoch, runner, task)
+        self._counts.jobs_started += 1
 
     async def _run(self, attempt_key: str, runner: JobRunner) -> None:
         try:
@@ -190,6 +222,7 @@ class Worker:
         self._offers.pop(attempt_key, None)
         self._store.discard(attempt_key)
         if attempt_key in self._jobs:
+            self._counts.jobs_abandoned += 1
             self._jobs[attempt_key].runner.abandon()
         self._changed.set()
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from gateway.cli.errors import CliError, Exit
+from infra.metrics.option import MetricsPort, metrics_port_errors
 
 
 def agent(
@@ -19,11 +20,12 @@ def agent(
     label: Annotated[list[str] | None, typer.Option(help="A label jobs may ask for; may be repeated.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Spool, workspaces, mirrors.")] = None,
     unsafe_no_sandbox: Annotated[bool, typer.Option("--unsafe-no-sandbox", help="Run jobs without a sandbox.")] = False,
+    metrics_port: MetricsPort = None,
 ) -> None:
     """Run a build agent (foreground). SIGTERM drains it: running jobs end, no new ones start."""
     from agents.config import AgentConfig, ConfigError, check_config
-    from agents.main import run_agent
     from gateway.cli.client import connect
+    from infra.agent_role import run_observed_agent
 
     token = token or os.environ.get("SEALANE_AGENT_TOKEN", "")
     config = AgentConfig(
@@ -41,4 +43,5 @@ def agent(
         check_config(config)
     except ConfigError as error:
         raise CliError(f"{error} [{error.code}]", Exit.INVALID_INPUT, error.code) from error
-    raise typer.Exit(run_agent(config))
+    with metrics_port_errors():
+        raise typer.Exit(run_observed_agent(config, config.data_dir, "127.0.0.1", metrics_port))

@@ -8,7 +8,7 @@ from gateway.cli.context import AsJson
 from gateway.cli.errors import CliError, Exit
 from gateway.cli.main import make_cli, run_cli
 from gateway.cli.output import console, print_json
-from infra.role_commands import add_log_commands, gateway, processor, worker
+from infra.role_commands import add_log_commands, gateway, processor, setup, worker
 from infra.settings_command import settings_or_error
 
 
@@ -53,7 +53,7 @@ def doctor(as_json: AsJson = False) -> None:
 def full_cli() -> typer.Typer:
     """All commands."""
     cli = make_cli()
-    for command in (up, down, doctor, gateway, processor, worker):
+    for command in (up, down, doctor, setup, gateway, processor, worker):
         cli.command()(command)
     add_log_commands(cli)
     return cli

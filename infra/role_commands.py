@@ -2,10 +2,35 @@
 
 from typing import Annotated
 
+import msgspec
 import typer
 
+from gateway.cli.errors import CliError, Exit
 from infra import roles
+from infra.local.installation import with_running_servers
+from infra.metrics.option import MetricsPort, metrics_port_errors
+from infra.settings import Settings
 from infra.settings_command import settings_or_error
+
+
+def setup() -> None:
+    """Make topics and tables as this version needs them; safe to repeat. With each upgrade, before the processes."""
+    from alembic.util import CommandError
+    from sqlalchemy.exc import ArgumentError, OperationalError
+
+    from infra.kafka.topics import TopicMismatch
+
+    try:
+        roles.setup(with_running_servers(settings_or_error()))
+    except TopicMismatch as error:
+        raise CliError(f"{error} [{error.code}]", Exit.REFUSED, error.code) from error
+    except CommandError as error:
+        detail = f"the tables were made by another version of Sealane, maybe a newer one: {error}"
+        raise CliError(f"{detail} [database-unknown]", Exit.REFUSED, "database-unknown") from error
+    except (ArgumentError, OperationalError) as error:
+        reason = str(error).splitlines()[0]
+        detail = f"Postgres can't be used: {reason}. Is it running? (DATABASE_URL, sealane status)"
+        raise CliError(f"{detail} [database-unavailable]", Exit.UNAVAILABLE, "database-unavailable") from error
 
 
 def gateway() -> None:
@@ -13,14 +38,24 @@ def gateway() -> None:
     roles.gateway(settings_or_error())
 
 
-def processor(instance: Annotated[str, typer.Option(help="Its name; one process per name.")] = "1") -> None:
+def processor(
+    instance: Annotated[str, typer.Option(help="Its name; one process per name.")] = "1",
+    metrics_port: MetricsPort = None,
+) -> None:
     """Run a processor (foreground). Several share the partitions."""
-    roles.processor(settings_or_error(), instance)
+    with metrics_port_errors():
+        roles.processor(_with_port(metrics_port), instance)
 
 
-def worker() -> None:
+def worker(metrics_port: MetricsPort = None) -> None:
     """Run the projector, the log archiver and the connectors (foreground)."""
-    roles.worker(settings_or_error())
+    with metrics_port_errors():
+        roles.worker(_with_port(metrics_port))
+
+
+def _with_port(metrics_port: int | None) -> Settings:
+    settings = settings_or_error()
+    return settings if metrics_port is None else msgspec.structs.replace(settings, metrics_port=metrics_port)
 
 
 def add_log_commands(cli: typer.Typer) -> None:

@@ -8,9 +8,15 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 from gateway.structured_logs import configure_logging
+from infra.metrics.endpoint import MetricsPortTaken, advertised, metrics_endpoint
 from infra.settings import Settings, SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
 
 
 def setup(settings: Settings) -> None:
@@ -26,7 +32,8 @@ def setup(settings: Settings) -> None:
 def gateway(settings: Settings) -> None:
     from infra.wiring.gateway import serve_gateway
 
-    serve_gateway(settings)
+    with advertised(settings.data_path, "gateway", f"{settings.host}:{settings.port}"):
+        serve_gateway(settings)
 
 
 def processor(settings: Settings, instance: str = "1") -> None:
@@ -38,13 +45,24 @@ def processor(settings: Settings, instance: str = "1") -> None:
         work.run(stop)
         work.close()
 
-    _run_until_told({f"processor-{instance}": loop})
+    def registry() -> "CollectorRegistry":
+        from infra.metrics.processor import processor_registry
+
+        return processor_registry(work)
+
+    name = f"processor-{instance}"
+    with _metrics(settings, name, registry):
+        ok = _run_until_told({name: loop})
+    sys.exit(0 if ok else 1)
 
 
 def worker(settings: Settings) -> None:
-    from infra.wiring.parts import worker_loops
+    from infra.wiring.parts import worker_parts
 
-    _run_until_told(worker_loops(settings))
+    parts = worker_parts(settings)
+    with _metrics(settings, "worker", parts.registry):
+        ok = _run_until_told(parts.loops)
+    sys.exit(0 if ok else 1)
 
 
 def agent(settings: Settings, region: str) -> None:
@@ -53,8 +71,14 @@ def agent(settings: Settings, region: str) -> None:
     run_local_agent(settings, region)
 
 
-def _run_until_told(loops: dict[str, Callable[[threading.Event], None]]) -> None:
-    """Each loop in a thread of its own, until SIGTERM or SIGINT. One that fails ends the process."""
+def _metrics(
+    settings: Settings, role: str, registry: Callable[[], "CollectorRegistry"]
+) -> AbstractContextManager[None]:
+    return metrics_endpoint(settings.data_path, role, settings.metrics_host, settings.metrics_port, registry)
+
+
+def _run_until_told(loops: dict[str, Callable[[threading.Event], None]]) -> bool:
+    """Each loop in a thread of its own, until SIGTERM or SIGINT. One that fails ends all; answers whether none did."""
     stop = threading.Event()
     failed: list[BaseException] = []
 
@@ -75,7 +99,7 @@ def _run_until_told(loops: dict[str, Callable[[threading.Event], None]]) -> None
     stop.wait()
     for thread in threads:
         thread.join()
-    sys.exit(1 if failed else 0)
+    return not failed
 
 
 ROLES: dict[str, Callable[..., None]] = {
@@ -97,7 +121,11 @@ def main(arguments: list[str]) -> None:
         print(f"error: {error} [{error.code}]", file=sys.stderr)
         sys.exit(2)
     configure_logging(settings.log_level, "-".join(arguments))
-    ROLES[arguments[0]](settings, *arguments[1:])
+    try:
+        ROLES[arguments[0]](settings, *arguments[1:])
+    except MetricsPortTaken as error:
+        print(f"error: {error} [{error.code}]", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

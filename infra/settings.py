@@ -13,12 +13,15 @@ import msgspec
 
 from core.eventlog.topics import Topology
 
+VERSION = "0.1.0"
 FORGES_WITH_STATUS = ("github", "gitlab", "gitea")
 
 # Names that other tools use too; they win over nothing but the default.
 USUAL_NAMES = {
     "kafka_bootstrap_servers": "KAFKA_BOOTSTRAP_SERVERS",
     "database_url": "DATABASE_URL",
+    "otlp_endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "otlp_headers": "OTEL_EXPORTER_OTLP_HEADERS",
 }
 
 
@@ -56,6 +59,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     open_git: bool = True
     log_level: str = "INFO"
     unsafe_no_sandbox: bool = False
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = None
+    otlp_endpoint: str = ""
+    otlp_headers: str = ""
     forges: dict[str, ForgeApi] = {}
 
     @property
@@ -123,6 +130,15 @@ def _check(settings: Settings) -> None:
         raise SettingsError("SEALANE_PARTITIONS_PER_REGION must be between 1 and 1000")
     if not 0 < settings.port < 65536:
         raise SettingsError(f"SEALANE_PORT must be between 1 and 65535, not {settings.port}")
+    if settings.metrics_port is not None and not 0 <= settings.metrics_port < 65536:
+        raise SettingsError(
+            f"SEALANE_METRICS_PORT must be between 0 (any free one) and 65535, not {settings.metrics_port}"
+        )
+    if settings.otlp_endpoint and not settings.otlp_endpoint.startswith(("http://", "https://")):
+        raise SettingsError(
+            f"SEALANE_OTLP_ENDPOINT must be the http(s) URL of a collector, as http://127.0.0.1:4318, "
+            f"not '{settings.otlp_endpoint}'"
+        )
     unknown = set(settings.forges) - set(FORGES_WITH_STATUS)
     if unknown:
         raise SettingsError(f"[forges] knows {', '.join(FORGES_WITH_STATUS)}, not {', '.join(sorted(unknown))}")

@@ -6,6 +6,7 @@ and restored from what is committed.
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterable
 
 from core.eventlog.topics import Topology
@@ -65,10 +66,12 @@ class Batches:
         except Poisoned as poison:
             log.error("a command broke its batch: %s", poison, extra={"code": "decision-failed"})
             self._metrics.poisoned_batches += 1
+            self._metrics.aborted_batches += 1
             self._ownership.give_up(touched)
             producer.abort()
             return 0
         except Exception:
+            self._metrics.aborted_batches += 1
             self._ownership.give_up(touched)
             raise
         self._count(work, out, time.perf_counter() - started)
@@ -134,6 +137,7 @@ class Batches:
     def _count(self, work: Work, out: Emitter, seconds: float) -> None:
         metrics, states = self._metrics, self._ownership.live.values()
         metrics.add(out.tally, seconds)
+        metrics.decided(Counter(record.timestamp_ms for _, record in work), self._clock.now().timestamp())
         metrics.streams = sum(len(state.streams) for state in states)
         oldest = work[0][1].timestamp_ms / 1000 if work else 0.0
         metrics.lag_seconds = max(out.now.timestamp() - oldest, 0.0) if oldest else 0.0

@@ -1,6 +1,25 @@
 """What a processor counts. Plain numbers, written by one thread; infra exports them."""
 
-from dataclasses import asdict, dataclass, field
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+
+# From the moment a command was sent to the commit of its decision.
+LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
+
+
+class Latencies:
+    """A histogram: `counts[n]` values were at most `LATENCY_BOUNDS[n]` seconds, the last count those above all."""
+
+    __slots__ = ("counts", "sum")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(LATENCY_BOUNDS) + 1)
+        self.sum = 0.0
+
+    def observe(self, seconds: float, times: int = 1) -> None:
+        self.counts[bisect_left(LATENCY_BOUNDS, seconds)] += times
+        self.sum += seconds * times
 
 
 @dataclass
@@ -33,6 +52,7 @@ class ProcessorMetrics(BatchTally):
     rebalances: int = 0
     fenced: int = 0
     log_failures: int = 0
+    aborted_batches: int = 0
     poisoned_batches: int = 0
     skipped_checkpoints: int = 0
 
@@ -40,6 +60,7 @@ class ProcessorMetrics(BatchTally):
     partitions: int = 0
     streams: int = 0
     halted: dict[str, str] = field(default_factory=dict)
+    latencies: Latencies = field(default_factory=Latencies)
 
     def add(self, tally: BatchTally, seconds: float) -> None:
         self.batches += 1
@@ -48,6 +69,12 @@ class ProcessorMetrics(BatchTally):
             if count:
                 setattr(self, name, getattr(self, name) + count)
 
+    def decided(self, sent_ms: Mapping[int, int], now: float) -> None:
+        """Commands were decided at `now` (seconds since 1970): how many were sent in which millisecond."""
+        for sent, times in sent_ms.items():
+            self.latencies.observe(max(now - sent / 1000, 0.0), times)
+
     def numbers(self) -> dict[str, float]:
-        """All by name, ready for an exporter; `halted` as the number of halted partitions."""
-        return {name: len(value) if isinstance(value, dict) else value for name, value in asdict(self).items()}
+        """All that is one number, by name."""
+        found = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: value for name, value in found.items() if isinstance(value, int | float)}

@@ -5,6 +5,8 @@ from typing import Any
 
 import psycopg
 
+from core.eventlog.chain import GENESIS
+from core.eventlog.topics import EVENTS_TOPICS
 from core.ports import TopicPartition
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -56,3 +58,16 @@ def halt(connection: Connection, partition: TopicPartition, reason: str) -> None
         "UPDATE projection_offsets SET halted = %s WHERE topic = %s AND partition = %s",
         (reason.replace("\x00", "\ufffd"), partition.topic, partition.partition),
     )
+
+
+def chain_heads(connection: Connection, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, str]:
+    """The chain value of the last event that the views have, in each partition of events."""
+    wanted = sorted(partition for partition in set(partitions) if partition.topic in EVENTS_TOPICS)
+    rows = connection.execute(
+        "SELECT x.topic, x.partition, coalesce(newest.chain, %s)"
+        " FROM unnest(%s::text[], %s::bigint[]) AS x (topic, partition) LEFT JOIN LATERAL"
+        " (SELECT chain FROM audit AS a WHERE a.topic = x.topic AND a.partition = x.partition"
+        "  ORDER BY log_offset DESC LIMIT 1) AS newest ON true",
+        (GENESIS, [partition.topic for partition in wanted], [partition.partition for partition in wanted]),
+    ).fetchall()
+    return {TopicPartition(topic, number): chain for topic, number, chain in rows}

@@ -16,6 +16,7 @@ import psycopg
 from core.eventlog.topics import DEAD_LETTERS_TOPIC, EVENTS_TOPICS, WEBHOOKS_TOPIC, Topology
 from core.ports import LogReader, LogUnavailable, Record, TopicPartition
 from projections import offsets
+from projections.chain_watch import ChainWatch
 from projections.changes import Changes
 from projections.facts import Unreadable
 from projections.views.registry import project
@@ -54,6 +55,7 @@ class ProjectorStatus:
     failures: int = 0
     last_error: str = ""
     halted: dict[TopicPartition, Halt] = field(default_factory=dict)
+    chains: ChainWatch = field(default_factory=ChainWatch)
 
 
 def partitions_of(topology: Topology) -> frozenset[TopicPartition]:
@@ -146,6 +148,7 @@ class Projector:
                 connection.close()
                 return False
             self._next = offsets.load(connection, self._partitions)
+            self.status.chains.start(offsets.chain_heads(connection, self._partitions))
             connection.commit()
             self._check_bounds()
         except BaseException:
@@ -211,6 +214,7 @@ class Projector:
             self._connection.rollback()
             _write_all(self._connection, self._next, after, changes, copy=False)
         self._next.update(after)
+        self.status.chains.see(records)
         self.status.events += len(records)
         self.status.batches += 1
 

@@ -13,6 +13,7 @@ from infra.embedded.java import system_java
 from infra.embedded.ports import choose_port
 from infra.embedded.postgres_binaries import system_binaries
 from infra.embedded.unprivileged import owner_for_servers
+from infra.metrics.endpoint import known_targets
 from infra.settings import Settings
 
 Grade = Literal["ok", "note", "problem"]
@@ -30,7 +31,10 @@ class Finding:
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """All findings, each as soon as it is known."""
-    checks: tuple[Callable[[Settings], Finding], ...] = (_python, _git, _java, _postgres, _isolation, _disk, _port)
+    checks: tuple[Callable[[Settings], Finding], ...] = (
+        *(_python, _git, _java, _postgres),
+        *(_isolation, _disk, _port, _metrics),
+    )
     for check in checks:
         yield check(settings)
 
@@ -87,3 +91,10 @@ def _port(settings: Settings) -> Finding:
     except ServerError as error:
         return Finding("port", "note", f"{error.detail} (fine if it is this installation, running)")
     return Finding("port", "ok", f"{settings.port} is free")
+
+
+def _metrics(settings: Settings) -> Finding:
+    targets = known_targets(settings.data_path)
+    if not targets:
+        return Finding("metrics", "note", "nothing runs that serves /metrics")
+    return Finding("metrics", "ok", ", ".join(f"{role} http://{address}/metrics" for role, address in targets.items()))

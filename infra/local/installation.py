@@ -135,6 +135,8 @@ class Installation:
         }
         known["SEALANE_REGIONS"] = ",".join(self.settings.regions)
         known["SEALANE_DATA_DIR"] = str(self.data)
+        # Each process takes a free port of its own and says in <data>/metrics which.
+        known["SEALANE_METRICS_PORT"] = "0"
         known["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_HERE), os.environ.get("PYTHONPATH", ""))))
         return known
 

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import secrets
+import signal
 from collections.abc import Awaitable, Callable
 
 import uvicorn
@@ -41,15 +42,13 @@ from infra.kafka.reader import KafkaLogReader
 from infra.kafka.tail import LogEventTail
 from infra.keys import InstallationKey
 from infra.postgres.reading import open_read_side
-from infra.settings import Settings
+from infra.settings import VERSION, Settings
 from infra.wiring.parts import IDLE_FETCH_MS, kafka, log_reader, object_store, repositories_root
 from projections.queries import apps as app_queries
 from projections.queries.deliveries import delivery_results, get_delivery
 from projections.queries.principals import token_owner
 from projections.queries.run_detail import run_detail
 from projections.queries.runs import correlation_of_run
-
-VERSION = "0.1.0"
 
 
 def serve_gateway(settings: Settings) -> None:
@@ -58,6 +57,8 @@ def serve_gateway(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings) -> None:
+    # uvicorn raises the signal that stopped it once more, which would end the process before anything is closed.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     wired = GatewayWiring(settings)
     config = uvicorn.Config(
         wired.app(),

@@ -1,10 +1,12 @@
 """The one place that constructs concrete adapters and gives them to those who need them."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from core.eventlog.topics import COMMANDS_TOPICS, LOGS_TOPIC
+from core.ports import TopicPartition
 from infra.clock import SystemClock
 from infra.kafka.admin import KafkaTopicAdmin
 from infra.kafka.connection import Connection
@@ -12,13 +14,17 @@ from infra.kafka.consumer import KafkaGroupConsumer
 from infra.kafka.reader import KafkaLogReader
 from infra.kafka.transactions import KafkaTransactionalProducer
 from infra.objects.filesystem import FilesystemObjects
-from infra.settings import Settings
+from infra.settings import VERSION, Settings
 
 if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
     from agents.connectors.base import Connector, Handler
     from agents.connectors.metrics import ConnectorMetrics
     from core.ports import Producer
     from processors.shell import Processor
+    from projections.log_archive import LogArchiver
+    from projections.projector import Projector, ProjectorStatus
 
 PROCESSOR_GROUP = "sealane-processors"
 # The broker answers as soon as there is something; only an idle consumer waits so long.
@@ -47,6 +53,7 @@ def log_reader(settings: Settings, client_id: str) -> KafkaLogReader:
 def make_processor(settings: Settings, instance: str) -> "Processor":
     """Instances with different names share the partitions; two with one name fence each other."""
     from core.aggregates import AGGREGATES, POLICIES
+    from processors.code_version import code_version
     from processors.options import ProcessorOptions
     from processors.shell import Processor
 
@@ -59,7 +66,7 @@ def make_processor(settings: Settings, instance: str) -> "Processor":
         lambda: KafkaTransactionalProducer(kafka(settings), f"sealane-{name}"),
         lambda: KafkaLogReader(kafka(settings), f"{name}-restore", settled=True),
         SystemClock(),
-        ProcessorOptions(checkpoint_events=settings.snapshot_every_events),
+        ProcessorOptions(checkpoint_events=settings.snapshot_every_events, code_version=code_version(AGGREGATES)),
     )
 
 
@@ -79,8 +86,14 @@ def repositories_root(settings: Settings) -> Path:
     return settings.data_path / "git"
 
 
-def worker_loops(settings: Settings) -> dict[str, Loop]:
-    """The projector, the log archiver and the connectors, each to run in a thread of its own."""
+class WorkerParts(NamedTuple):
+    """The projector, the log archiver and the connectors, each to run in a thread of its own; and their metrics."""
+
+    loops: dict[str, Loop]
+    registry: Callable[[], "CollectorRegistry"]
+
+
+def worker_parts(settings: Settings) -> WorkerParts:
     from agents.connectors.commit_status import CommitStatus
     from agents.connectors.definition import Definition
     from agents.connectors.forge_status import Api
@@ -94,31 +107,73 @@ def worker_loops(settings: Settings) -> dict[str, Loop]:
     producer = KafkaProducer(kafka(settings), "sealane-connectors")
     mirrors = Mirrors(settings.data_path / "mirrors", repositories_root(settings))
     apis = {forge: Api(api.base_url or DEFAULT_FORGE_URLS[forge], api.token) for forge, api in settings.forges.items()}
-    loops = projection_loops(settings)
-    for handler, threads in (
+    projector = make_projector(settings)
+    loops: dict[str, Loop] = {"projector": projector.run, "log-archive": _log_archiver(settings).run}
+    handlers: list[tuple[Handler, int]] = [
         (Ingest(settings.topology, clock), 1),
         (Definition(settings.topology, clock, mirrors), 4),
         (CommitStatus(run_facts(settings.database_url), apis, settings.url, metrics), 2),
-    ):
+    ]
+    if settings.otlp_endpoint:
+        handlers.append((_traces(settings, metrics), 1))
+    for handler, threads in handlers:
         loops[handler.name] = _connector(settings, handler, producer, metrics, threads).run
-    return loops
+    groups = {f"sealane-{handler.name}": handler.topics for handler, _ in handlers}
+    return WorkerParts(loops, lambda: _worker_registry(settings, metrics.registry, projector.status, groups))
+
+
+def _worker_registry(
+    settings: Settings,
+    registry: "CollectorRegistry",
+    projector: "ProjectorStatus",
+    groups: Mapping[str, Sequence[str]],
+) -> "CollectorRegistry":
+    from infra.kafka.lag import KafkaLag
+    from infra.metrics.worker import LogCollector, ProjectorCollector
+    from infra.postgres.gauges import view_facts
+
+    read = {**groups, PROCESSOR_GROUP: COMMANDS_TOPICS, "sealane-log-archive": (LOGS_TOPIC,)}
+    numbers = range(settings.topology.partitions)
+    partitions = {group: [TopicPartition(name, n) for name in names for n in numbers] for group, names in read.items()}
+    registry.register(ProjectorCollector(projector))
+    registry.register(LogCollector(lambda: KafkaLag(kafka(settings)), partitions, view_facts(settings.database_url)))
+    return registry
+
+
+def _traces(settings: Settings, metrics: "ConnectorMetrics") -> "Handler":
+    """OpenTelemetry takes memory, so it is imported only here."""
+    from agents.connectors.traces import Traces
+    from infra.otlp import otlp_exporter
+    from infra.postgres.run_history import run_history
+
+    export = otlp_exporter(settings.otlp_endpoint, settings.otlp_headers, VERSION)
+    return Traces(run_history(settings.database_url), export, SystemClock(), metrics)
 
 
 def projection_loops(settings: Settings) -> dict[str, Loop]:
+    return {"projector": make_projector(settings).run, "log-archive": _log_archiver(settings).run}
+
+
+def make_projector(settings: Settings) -> "Projector":
     from infra.postgres.connections import connector
-    from projections.log_archive import LogArchiver
     from projections.migrations.runner import DEFAULT_SCHEMA
     from projections.projector import Projector, partitions_of
 
     connect = connector(settings.database_url, DEFAULT_SCHEMA)
     reader = KafkaLogReader(kafka(settings), "sealane-projector", fetch_wait_ms=IDLE_FETCH_MS)
-    projector = Projector(reader, connect, partitions_of(settings.topology))
-    archiver = LogArchiver(
+    return Projector(reader, connect, partitions_of(settings.topology))
+
+
+def _log_archiver(settings: Settings) -> "LogArchiver":
+    from infra.postgres.connections import connector
+    from projections.log_archive import LogArchiver
+    from projections.migrations.runner import DEFAULT_SCHEMA
+
+    return LogArchiver(
         lambda: group_consumer(settings, "log-archive"),
         connector(settings.database_url, DEFAULT_SCHEMA, "sealane-log-archive"),
         object_store(settings),
     )
-    return {"projector": projector.run, "log-archive": archiver.run}
 
 
 def _connector(

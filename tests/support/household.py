@@ -17,11 +17,15 @@ START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
 
 class Household:
-    """`events` are (stream, event) in order; `rejections` what was refused. The clock only moves when told."""
+    """`events` are (stream, event) in order, `envelopes` the same as they would be in the log.
+
+    `rejections` are what was refused. The clock only moves when told.
+    """
 
     def __init__(self) -> None:
         self.now = START
         self.events: list[tuple[Stream, Message]] = []
+        self.envelopes: list[EventEnvelope] = []
         self.rejections: list[Rejected] = []
         self._aggregates = {aggregate.kind: aggregate for aggregate in AGGREGATES}
         self._states: dict[Stream, Any] = {}
@@ -82,6 +86,7 @@ class Household:
             correlation_id="0" * 32,
             causation_id="c",
             chain="",
-            data=msgspec.Raw(b"{}"),
+            data=msgspec.Raw(msgspec.json.encode(event)),
         )
+        self.envelopes.append(envelope)
         return [each for policy in POLICIES.get(event.TYPE, ()) for each in policy(TOPOLOGY, envelope, event)]

@@ -22,6 +22,14 @@ def test_environment_wins_over_file(tmp_path: Path) -> None:
 
 def test_usual_names_are_understood() -> None:
     assert load_settings(NOWHERE | {"DATABASE_URL": "postgresql://x"}).database_url == "postgresql://x"
+    collector = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318", "OTEL_EXPORTER_OTLP_HEADERS": "a=b"}
+    settings = load_settings(NOWHERE | collector)
+    assert (settings.otlp_endpoint, settings.otlp_headers) == ("http://127.0.0.1:4318", "a=b")
+
+
+@pytest.mark.parametrize(("text", "port"), [("0", 0), ("9400", 9400), ("", None), ("null", None)])
+def test_metrics_port_may_be_any_free_one_or_none(text: str, port: int | None) -> None:
+    assert load_settings(NOWHERE | {"SEALANE_METRICS_PORT": text}).metrics_port == port
 
 
 def test_forge_tokens_come_from_the_environment() -> None:
@@ -34,6 +42,8 @@ def test_forge_tokens_come_from_the_environment() -> None:
     [
         ({"SEALANE_PORT": "http"}, "port"),
         ({"SEALANE_PORT": "70000"}, "SEALANE_PORT"),
+        ({"SEALANE_METRICS_PORT": "-1"}, "SEALANE_METRICS_PORT"),
+        ({"SEALANE_OTLP_ENDPOINT": "collector:4318"}, "SEALANE_OTLP_ENDPOINT"),
         ({"SEALANE_REGIONS": "a,a"}, "SEALANE_REGIONS"),
         ({"SEALANE_REGIONS": "US East"}, "US East"),
         ({"SEALANE_PARTITIONS_PER_REGION": "0"}, "SEALANE_PARTITIONS_PER_REGION"),

@@ -197,4 +197,5 @@ def test_metrics_count_only_what_was_committed() -> None:
     metrics = processor.metrics
     assert (metrics.commands, metrics.events, metrics.rejections) == (2, 2, 1)
     assert (metrics.batches, metrics.log_failures, metrics.partitions, metrics.streams) == (1, 1, 4, 1)
-    assert metrics.numbers()["halted"] == 0
+    assert (metrics.aborted_batches, metrics.halted) == (1, {})
+    assert sum(metrics.latencies.counts) == metrics.numbers()["commands"]
