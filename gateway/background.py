@@ -26,6 +26,7 @@ def lifespan_of(gateway: GatewayState) -> Callable[[FastAPI], Any]:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await gateway.log_tail.close()
+            await gateway.logs.gaps.close()
 
     return lifespan
 
