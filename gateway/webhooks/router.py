@@ -5,8 +5,10 @@ Nothing but the body's size and shape is said to somebody who can't sign: no app
 
 import asyncio
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Annotated, Any, cast, get_args
 
 from fastapi import APIRouter, Query, Request
@@ -29,6 +31,7 @@ _KEPT_HEADERS = re.compile(
 _SECRET_HEADERS = re.compile(r".*(token|signature|authorization|cookie|forwarded).*")
 _DELIVERY_ID = re.compile(r"[A-Za-z0-9._:{}-]{1,128}")
 _APP = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+_MAX_HEADERS = 50
 # Larger bodies are hashed and parsed outside the event loop.
 _INLINE_BYTES = 256 << 10
 
@@ -39,7 +42,7 @@ class _Request:
     dialect: Dialect
     headers: dict[str, str]
     signature: Signature
-    body: bytes
+    body: bytes = b""
 
 
 def webhooks_router(services: WebhookServices) -> APIRouter:
@@ -49,9 +52,11 @@ def webhooks_router(services: WebhookServices) -> APIRouter:
     @router.post("/webhooks/{forge}", status_code=202, summary="Take a forge's delivery")
     async def receive(forge: str, request: Request, app: Annotated[tuple[str, ...], Query()] = ()) -> JSONResponse:
         """`app` names the apps that are meant, for deliveries that do not name their repository (tests of a hook)."""
-        incoming = await _read(services, forge, request)
-        delivery, key = await _verified(services, incoming, app, request)
-        await store(services, delivery, key)
+        announced = _announced(services, forge, request)
+        async with _room(services, announced):
+            incoming = replace(announced, body=await _body(services, request))
+            delivery, key = await _verified(services, incoming, app, request)
+            await store(services, delivery, key)
         answer = {
             "delivery_id": delivery.delivery_id,
             "status": "accepted",
@@ -62,48 +67,67 @@ def webhooks_router(services: WebhookServices) -> APIRouter:
     return router
 
 
-async def _read(services: WebhookServices, forge: str, request: Request) -> _Request:
+def _announced(services: WebhookServices, forge: str, request: Request) -> _Request:
+    """What the headers say, refused where no body could make it right."""
     if forge not in get_args(Forge):
         known = ", ".join(get_args(Forge))
-        raise ApiError(
-            404,
-            "forge-unknown",
-            f"There is no forge '{forge[:100]}'. Known are {known}.",
-        )
+        raise ApiError(404, "forge-unknown", f"There is no forge '{forge[:100]}'. Known are {known}.")
     known_forge = cast(Forge, forge)
     headers = dict(request.headers.items())
     if headers.get("content-type", "").partition(";")[0].strip().lower() not in CONTENT_TYPES:
-        raise ApiError(
-            415,
-            "media-type-unsupported",
-            f"A delivery is {' or '.join(CONTENT_TYPES)}.",
-        )
+        raise ApiError(415, "media-type-unsupported", f"A delivery is {' or '.join(CONTENT_TYPES)}.")
     signature = presented(known_forge, headers)
     if signature is None:
-        raise ApiError(
-            401,
-            "signature-missing",
-            "The delivery is not signed. Set the app's secret in the forge's hook.",
-        )
+        detail = "The delivery is not signed. Set the app's secret in the forge's hook."
+        raise ApiError(401, "signature-missing", detail)
     if not signature.fresh(services.clock.now()):
         detail = "The signed time of the delivery is more than 5 minutes away from this server's clock."
         raise ApiError(401, "signature-expired", detail)
-    body = await _body(request, services.max_body_bytes)
-    return _Request(known_forge, DIALECTS[known_forge], headers, signature, body)
+    if _stated_bytes(headers) > services.max_body_bytes:
+        raise _too_large(services)
+    return _Request(known_forge, DIALECTS[known_forge], headers, signature)
 
 
-async def _body(request: Request, limit: int) -> bytes:
+@asynccontextmanager
+async def _room(services: WebhookServices, announced: _Request) -> AsyncIterator[None]:
+    """A place for a large delivery, so that many at once cost no memory. Small ones need none."""
+    if "content-length" in announced.headers and _stated_bytes(announced.headers) <= _INLINE_BYTES:
+        yield
+        return
+    try:
+        await asyncio.wait_for(services.large.acquire(), services.body_seconds)
+    except TimeoutError:
+        detail = "Too many large deliveries come at once. Send this one again."
+        raise ApiError(503, "busy", detail, {"Retry-After": "5", "Connection": "close"}) from None
+    try:
+        yield
+    finally:
+        services.large.release()
+
+
+async def _body(services: WebhookServices, request: Request) -> bytes:
     """The raw body, refused as soon as it is known to be too large."""
-    detail = f"A delivery may have at most {limit} bytes."
-    if int(request.headers.get("content-length", "0")) > limit:
-        raise ApiError(413, "payload-too-large", detail, {"Connection": "close"})
     chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise ApiError(413, "payload-too-large", detail, {"Connection": "close"})
-        chunks.append(chunk)
+    try:
+        async with asyncio.timeout(services.body_seconds):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > services.max_body_bytes:
+                    raise _too_large(services)
+                chunks.append(chunk)
+    except TimeoutError:
+        detail = f"The delivery did not arrive within {services.body_seconds:g} s."
+        raise ApiError(408, "body-too-slow", detail, {"Connection": "close"}) from None
     return b"".join(chunks)
+
+
+def _stated_bytes(headers: dict[str, str]) -> int:
+    return int(headers.get("content-length", "0"))
+
+
+def _too_large(services: WebhookServices) -> ApiError:
+    detail = f"A delivery may have at most {services.max_body_bytes} bytes."
+    return ApiError(413, "payload-too-large", detail, {"Connection": "close"})
 
 
 async def _verified(
@@ -187,11 +211,8 @@ def _first(headers: dict[str, str], names: tuple[str, ...]) -> str:
 
 def _kept(headers: dict[str, str]) -> dict[str, str]:
     """Headers that say something about the delivery; never a secret, because GitLab's token is one."""
-    return {
-        name: value[:500]
-        for name, value in headers.items()
-        if _KEPT_HEADERS.fullmatch(name) and not _SECRET_HEADERS.fullmatch(name)
-    }
+    wanted = (name for name in headers if _KEPT_HEADERS.fullmatch(name) and not _SECRET_HEADERS.fullmatch(name))
+    return {name[:100]: headers[name][:500] for name in islice(wanted, _MAX_HEADERS)}
 
 
 async def _off_loop(incoming: _Request, work: Any) -> Any:

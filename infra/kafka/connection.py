@@ -9,9 +9,6 @@ from confluent_kafka import KafkaError, KafkaException
 
 from core.ports import Fenced, LogUnavailable
 
-# What the embedded broker takes; another broker may take less and then refuses with a precise error.
-MAX_RECORD_BYTES: Final = 5 * 1024 * 1024
-
 log: Final = logging.getLogger("sealane.kafka")
 
 # What confluent-kafka raises: flush() a SystemError, a closed client a RuntimeError.
