@@ -21,7 +21,6 @@ def lifespan_of(gateway: GatewayState) -> Callable[[FastAPI], Any]:
         try:
             yield
         finally:
-            gateway.closing.set()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -16,6 +16,8 @@ from core.ports import LogUnavailable, OutgoingRecord
 from infra.kafka.connection import CLIENT_ERRORS, Connection, translate
 from infra.kafka.producer import producer_config
 
+# How long close() may have to wait for the thread.
+_POLL_SECONDS = 0.25
 _Outcome = tuple["asyncio.Future[Position]", Position | None, str]
 
 
@@ -61,7 +63,7 @@ class KafkaAsyncProducer:
 
     def _serve(self) -> None:
         while not self._stopping.is_set():
-            self._client.poll(1.0)
+            self._client.poll(_POLL_SECONDS)
 
     def _settle(self, future: "asyncio.Future[Position]", error: KafkaError | None, message: Any) -> None:
         """Runs on the polling thread (or in flush): one wake-up of the loop serves all that came meanwhile."""

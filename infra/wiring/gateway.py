@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import secrets
+import socket
 from collections.abc import Awaitable, Callable
 
 import uvicorn
@@ -71,9 +72,21 @@ async def _serve(settings: Settings) -> None:
         h11_max_incomplete_event_size=64 << 10,
     )
     try:
-        await uvicorn.Server(config).serve()
+        await GatewayServer(config, wired.closing).serve()
     finally:
         await wired.close()
+
+
+class GatewayServer(uvicorn.Server):
+    """uvicorn, which tells the streams to end before it waits for them. WebSockets it closes with 1012 (restart)."""
+
+    def __init__(self, config: uvicorn.Config, closing: asyncio.Event) -> None:
+        super().__init__(config)
+        self._closing = closing
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._closing.set()
+        await super().shutdown(sockets)
 
 
 class GatewayWiring:
@@ -125,9 +138,12 @@ class GatewayWiring:
         self._state = app.state.gateway
         return app
 
+    @property
+    def closing(self) -> asyncio.Event:
+        return self._gateway.closing
+
     async def close(self) -> None:
-        await self._tail.close()
-        await self._producer.close()
+        await asyncio.gather(self._tail.close(), self._producer.close())
         await self._db.close()
 
     def _services(
@@ -205,6 +221,7 @@ class GatewayWiring:
                 results=lambda delivery: delivery_results(self._db, delivery),
                 run=lambda run: run_detail(self._db, run),
                 caught_up=self._caught_up,
+                closing=lambda: self._gateway.closing,
                 public_url=self._settings.url,
             ),
         )
