@@ -4,9 +4,9 @@ from fastapi import Depends, FastAPI
 
 from gateway.auth import Authenticator
 from gateway.background import lifespan_of
-from gateway.consistency import CONSISTENCY_HEADER
 from gateway.dependencies import await_consistency
 from gateway.exceptions import install_exception_handlers
+from gateway.headers import CONSISTENCY_HEADER
 from gateway.middleware import BodyLimit, RequestContext
 from gateway.openapi import document
 from gateway.rest.open_routers import OPEN_ROUTERS

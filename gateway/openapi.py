@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from gateway.consistency import CONSISTENCY_HEADER
+from gateway.headers import CONSISTENCY_HEADER
 from gateway.idempotency import KEY_HEADER
 from gateway.rest.answers import add_schemas
 from gateway.rest.permissions import API, NEEDED_ROLE

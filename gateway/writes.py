@@ -12,8 +12,8 @@ from core.eventlog.envelope import CommandEnvelope, Position, Stream
 from core.eventlog.routing import make_command
 from core.eventlog.serialization import Catalogue, Message
 from core.ports import Decision, DecisionTimeout
-from gateway.consistency import CONSISTENCY_HEADER
 from gateway.decisions import decision_of, refusal
+from gateway.headers import CONSISTENCY_HEADER
 from gateway.idempotency import RequestKey
 from gateway.state import GatewayState
 from projections.queries.decisions import events_of_command, events_of_scope

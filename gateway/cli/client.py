@@ -19,7 +19,7 @@ import httpx
 
 from gateway.cli.errors import CliError, Exit
 from gateway.cli.sse import Event, parse_events
-from gateway.consistency import CONSISTENCY_HEADER
+from gateway.headers import CONSISTENCY_HEADER
 
 _EXIT_OF_STATUS = {400: Exit.INVALID_INPUT, 404: Exit.NOT_FOUND, 422: Exit.INVALID_INPUT}
 # Answers that tell nothing of the request: the same one may be sent again. The views may lag behind a write for long.

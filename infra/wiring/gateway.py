@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import secrets
+import signal
 import socket
 from collections.abc import Awaitable, Callable
 
@@ -72,7 +73,11 @@ async def _serve(settings: Settings) -> None:
         h11_max_incomplete_event_size=64 << 10,
     )
     try:
-        await GatewayServer(config, wired.closing).serve()
+        server = GatewayServer(config, wired.closing)
+        # uvicorn raises the signal again when it is done, which would end the process before close().
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, server.handle_exit)
+        await server.serve()
     finally:
         await wired.close()
 
