@@ -1,11 +1,11 @@
 """The audit trail: lists and a live tail."""
 
 from collections.abc import AsyncGenerator
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
+from pydantic import AwareDatetime
 
 from core.eventlog.envelope import EventEnvelope, Position
 from gateway.dependencies import Gateway
@@ -30,8 +30,8 @@ async def list_events(
     type: Text = None,
     correlation_id: Text = None,
     actor: Text = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Json:

@@ -32,12 +32,14 @@ class Readiness(msgspec.Struct, frozen=True):
     checks: Mapping[str, str]
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz")
 async def healthz() -> Response:
     """The process answers."""
     return Response("ok\n", media_type="text/plain")
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", **answers(Readiness))
 async def readyz(gateway: Gateway) -> Json:
     """503 while something that requests need is away; says what."""

@@ -13,6 +13,7 @@ from gateway.rest.permissions import API
 from gateway.rest.run_lookup import beginning_of_run
 
 router = APIRouter(prefix=API, tags=["apps"])
+_DEFAULT_BRANCH = NewRun()
 
 
 class NewRunAnswer(msgspec.Struct, frozen=True):
@@ -28,7 +29,7 @@ class NewRunAnswer(msgspec.Struct, frozen=True):
 
 
 @router.post("/apps/{app}/runs", **decides(NewRunAnswer, 201))
-async def start_run(app: NamePart, body: NewRun, gateway: Gateway, write: Writing) -> Json:
+async def start_run(app: NamePart, gateway: Gateway, write: Writing, body: NewRun = _DEFAULT_BRANCH) -> Json:
     """Start a run by hand. The pipeline file must allow it (`trigger: manual`), or the run ends as ignored."""
     known = await existing_app(gateway, app)
     trigger = manual_trigger(body, known, write.actor, write.command_id)

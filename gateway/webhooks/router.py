@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Annotated, Any, cast, get_args
 
+import msgspec
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import JSONResponse
 
 from core.delivery import Delivery
 from core.forges import DIALECTS, Dialect, Malformed, json_payload, normalise
@@ -20,8 +20,9 @@ from core.forges.urls import builtin_app, repository_key
 from core.ids import trace_id
 from core.trigger import Forge
 from gateway.errors import ApiError, request_id_of
+from gateway.rest.answers import Json, answers, problems
 from gateway.webhooks.deliveries import id_from_body, store
-from gateway.webhooks.services import WebhookServices
+from gateway.webhooks.services import MAX_BODY_BYTES, WebhookServices
 from gateway.webhooks.signatures import Signature, presented
 
 CONTENT_TYPES = ("application/json", "application/x-www-form-urlencoded")
@@ -32,6 +33,30 @@ _SECRET_HEADERS = re.compile(r".*(token|signature|authorization|cookie|forwarded
 _DELIVERY_ID = re.compile(r"[A-Za-z0-9._:{}-]{1,128}")
 _APP = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _MAX_HEADERS = 50
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """The delivery is in the log; `delivery_id` finds what becomes of it."""
+
+    delivery_id: str
+    status: str
+    correlation_id: str
+
+
+_REFUSALS = {
+    400: "The body is not what the forge documents; the detail names the field.",
+    401: "Not signed, or by no secret of an app that is built from this repository.",
+    404: "There is no such forge.",
+    408: "The body did not arrive in time.",
+    413: f"The body is larger than {MAX_BODY_BYTES >> 20} MiB.",
+    415: "The body is neither JSON nor a form.",
+    422: "Something in the request is not as it must be.",
+    503: "The log can't be reached, or too many large deliveries come at once; send it again.",
+}
+_BODY = {"required": True, "content": {kind: {"schema": {"type": "object"}} for kind in CONTENT_TYPES}}
+_DOCUMENTED = answers(Accepted, 202, "The delivery is safely in the log.")
+_DOCUMENTED["responses"] |= {status: problems(words) for status, words in _REFUSALS.items()}
+_DOCUMENTED |= {"openapi_extra": {"requestBody": _BODY}}
 # Larger bodies are hashed and parsed outside the event loop.
 _INLINE_BYTES = 256 << 10
 
@@ -49,20 +74,15 @@ def webhooks_router(services: WebhookServices) -> APIRouter:
     """The route, over these services."""
     router = APIRouter(tags=["webhooks"])
 
-    @router.post("/webhooks/{forge}", status_code=202, summary="Take a forge's delivery")
-    async def receive(forge: str, request: Request, app: Annotated[tuple[str, ...], Query()] = ()) -> JSONResponse:
+    @router.post("/webhooks/{forge}", summary="Take a forge's delivery", **_DOCUMENTED)
+    async def receive(forge: str, request: Request, app: Annotated[tuple[str, ...], Query()] = ()) -> Json:
         """`app` names the apps that are meant, for deliveries that do not name their repository (tests of a hook)."""
         announced = _announced(services, forge, request)
         async with _room(services, announced):
             incoming = replace(announced, body=await _body(services, request))
             delivery, key = await _verified(services, incoming, app, request)
             await store(services, delivery, key)
-        answer = {
-            "delivery_id": delivery.delivery_id,
-            "status": "accepted",
-            "correlation_id": delivery.correlation_id,
-        }
-        return JSONResponse(answer, status_code=202)
+        return Json(Accepted(delivery.delivery_id, "accepted", delivery.correlation_id), 202)
 
     return router
 

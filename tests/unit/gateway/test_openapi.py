@@ -62,7 +62,8 @@ def test_every_route_of_the_api_documents_its_failure_and_its_answer(document: J
 def test_writes_document_the_key_the_decision_and_the_wait(document: Json) -> None:
     operation = document["paths"][f"{API}/apps"]["post"]
     assert {"Idempotency-Key", "Sealane-Consistency"} <= {each["name"] for each in operation["parameters"]}
-    assert set(operation["responses"]) == {"201", "202", "409", "default"}
+    said = {"201", "202", "400", "401", "403", "409", "413", "415", "422", "default"}
+    assert set(operation["responses"]) == said
     answer = operation["responses"]["201"]["content"]["application/json"]["schema"]
     assert answer == {"$ref": "#/components/schemas/DecisionDocument"}
 
@@ -81,3 +82,23 @@ async def test_reference_page_shows_every_route_and_loads_nothing(document: Json
     assert "<script" not in page
     assert "http://" not in page.replace("http://gateway", "")
     assert "https://" not in page
+
+
+def test_every_refusal_that_is_documented_is_a_problem(document: Json) -> None:
+    for name, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            if status >= "4" and not name.endswith("/readyz"):
+                assert set(answer["content"]) == {"application/problem+json"}, (name, status)
+
+
+def test_document_is_valid(document: Json) -> None:
+    """OpenAPI 3.1 knows these members of an operation, a parameter and a media type, and no others but x-."""
+    known = {"tags", "summary", "description", "operationId", "parameters", "requestBody", "responses", "security"}
+    media = {"schema", "example", "examples", "encoding"}
+    names = [operation["operationId"] for _, operation in operations(document)]
+    assert len(names) == len(set(names))
+    for name, operation in operations(document):
+        assert not {member for member in operation if not member.startswith("x-")} - known, name
+        for answer in operation["responses"].values():
+            for content in answer.get("content", {}).values():
+                assert not {member for member in content if not member.startswith("x-")} - media, name

@@ -35,6 +35,26 @@ def test_table_and_routes_are_the_same() -> None:
     assert sorted(routes(API_ROUTERS)) == sorted(NEEDED_ROLE)
 
 
+def test_who_only_looks_changes_nothing_and_sees_no_secret() -> None:
+    """Linting a file is a question, though it is posted."""
+    open_to_viewers = {name for name, role in NEEDED_ROLE.items() if role == "viewer"}
+    assert {name for name in open_to_viewers if not name.startswith(("GET", "WEBSOCKET"))} == {"POST /lint"}
+    secrets = {"GET /apps/{app}/webhook", "GET /principals", "GET /principals/{name}", "GET /dead-letters"}
+    assert not secrets & open_to_viewers
+
+
+def test_what_each_role_may_change() -> None:
+    writes = {name: role for name, role in NEEDED_ROLE.items() if not name.startswith(("GET", "WEBSOCKET"))}
+    assert {name for name, role in writes.items() if role == "developer"} == {
+        "POST /apps/{app}/runs",
+        "POST /runs/{run}/cancel",
+        "POST /runs/{run}/rerun",
+        "POST /deliveries/{delivery}/redeliver",
+    }
+    assert {name for name, role in writes.items() if role == "approver"} == {"POST /runs/{run}/approvals/{stage}"}
+    assert not [name for name, role in NEEDED_ROLE.items() if role == "agent"]
+
+
 def test_token_in_the_query_is_for_streams_only() -> None:
     assert {path.rpartition("/")[2] for path in TOKEN_IN_QUERY} == {"watch", "stream", "ws", "tail"}
     assert {f"GET {path}" for path in TOKEN_IN_QUERY if not path.endswith("/ws")} <= set(NEEDED_ROLE)
