@@ -96,7 +96,7 @@ def internal_error() -> ApiError:
 
 
 def log_unavailable(error: LogUnavailable) -> ApiError:
-    detail = f"The log (Kafka) can't be reached or refused, so nothing was changed: {error}. Try again."
+    detail = f"The log (Kafka) can't be reached or refused: {error}. Try again; with an Idempotency-Key it counts once."
     return ApiError(503, "log-unavailable", detail, {"Retry-After": "2"})
 
 

@@ -80,5 +80,5 @@ async def _result(check: Check) -> str:
     except TimeoutError:
         return f"no answer within {CHECK_SECONDS:g} s"
     except Exception as error:
-        return f"{type(error).__name__}: {str(error)[:300]}"
+        return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
     return "ok"

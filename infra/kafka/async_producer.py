@@ -12,12 +12,14 @@ from confluent_kafka import KafkaError
 from confluent_kafka import Producer as Client
 
 from core.eventlog.envelope import Position
+from core.eventlog.topics import WEBHOOKS_TOPIC
 from core.ports import LogUnavailable, OutgoingRecord
 from infra.kafka.connection import CLIENT_ERRORS, Connection, translate
 from infra.kafka.producer import producer_config
 
 # How long close() may have to wait for the thread.
 _POLL_SECONDS = 0.25
+_REACH_SECONDS = 2.0
 _Outcome = tuple["asyncio.Future[Position]", Position | None, str]
 
 
@@ -47,6 +49,13 @@ class KafkaAsyncProducer:
         except CLIENT_ERRORS as error:
             translate(error, f"writing to {topic}:{partition}")
         return await future
+
+    async def reach(self) -> None:
+        """Ask the cluster something. Raises LogUnavailable where no broker answers."""
+        try:
+            await asyncio.to_thread(self._client.list_topics, WEBHOOKS_TOPIC, _REACH_SECONDS)
+        except CLIENT_ERRORS as error:
+            translate(error, "asking Kafka for the topics")
 
     async def close(self) -> None:
         """Wait for what is under way, then stop."""

@@ -166,7 +166,7 @@ class GatewayWiring:
             log_readers=lambda: log_reader(self._settings, "sealane-log-viewer"),
             webhook_secret=self._key.webhook_secret,
             redeliver=self._redeliver,
-            checks={"kafka": self._tail.ready, "postgres": self._ask_postgres},
+            checks={"kafka": self._ask_kafka, "postgres": self._ask_postgres},
             routers=routers,
             background=background,
         )
@@ -191,6 +191,10 @@ class GatewayWiring:
             owner.token_id,
             owner.expires_at,
         )
+
+    async def _ask_kafka(self) -> None:
+        await self._producer.reach()
+        await self._tail.ready()
 
     async def _ask_postgres(self) -> None:
         await app_queries.get_app(self._db, "-")
