@@ -4,9 +4,9 @@ from fastapi import Depends, FastAPI
 
 from gateway.auth import Authenticator
 from gateway.background import lifespan_of
-from gateway.consistency import CONSISTENCY_HEADER
 from gateway.dependencies import await_consistency
 from gateway.exceptions import install_exception_handlers
+from gateway.headers import CONSISTENCY_HEADER
 from gateway.middleware import BodyLimit, RequestContext
 from gateway.openapi import document
 from gateway.rest.open_routers import OPEN_ROUTERS
@@ -36,12 +36,16 @@ def create_app(services: GatewayServices, authenticator: Authenticator) -> FastA
         docs_url=None,
         redoc_url=None,
         separate_input_output_schemas=False,
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.gateway = gateway
     for router in API_ROUTERS:
         app.include_router(router, dependencies=[Authorised, _Consistent])
     for router in (*OPEN_ROUTERS, *services.routers):
         app.include_router(router)
+    # Below an included router FastAPI shows no routes; a 405 names the methods of all that share a path.
+    routers = (*API_ROUTERS, *OPEN_ROUTERS, *services.routers)
+    app.state.routes = [route for router in routers for route in router.routes]
     install_exception_handlers(app)
     app.add_middleware(BodyLimit, limit_bytes=services.settings.body_limit_bytes, prefix=API)
     app.add_middleware(RequestContext, metrics=gateway.metrics, new_request_id=lambda: services.random_text(20))

@@ -21,11 +21,11 @@ def lifespan_of(gateway: GatewayState) -> Callable[[FastAPI], Any]:
         try:
             yield
         finally:
-            gateway.closing.set()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await gateway.log_tail.close()
+            await gateway.logs.gaps.close()
 
     return lifespan
 

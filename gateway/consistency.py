@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from core.eventlog.envelope import Position
 from gateway.errors import ApiError
+from gateway.headers import CONSISTENCY_HEADER
 
-CONSISTENCY_HEADER = "Sealane-Consistency"
 WAIT_SECONDS = 5.0
 _POLL_SECONDS = 0.02
 

@@ -8,8 +8,8 @@ from core.aggregate import CommandIgnored, CommandRejected
 from core.eventlog.envelope import EventEnvelope, Position
 from core.eventlog.serialization import Catalogue
 from core.ports import Decision
-from gateway.consistency import CONSISTENCY_HEADER
 from gateway.errors import ApiError
+from gateway.headers import CONSISTENCY_HEADER
 from projections.queries.types import AuditEvent
 
 _SHELL = Catalogue((CommandRejected, CommandIgnored))

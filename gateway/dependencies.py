@@ -7,7 +7,8 @@ from starlette.requests import HTTPConnection
 
 from core.eventlog.topics import EVENTS_TOPICS
 from gateway.auth import Principal
-from gateway.consistency import CONSISTENCY_HEADER, parse_token
+from gateway.consistency import parse_token
+from gateway.headers import CONSISTENCY_HEADER
 from gateway.idempotency import KEY_HEADER, request_key, single_id
 from gateway.state import GatewayState
 from gateway.writes import Write

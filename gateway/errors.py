@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.websockets import WebSocket, WebSocketState
 
 from core.ports import LogUnavailable
+from gateway.problems import InputProblem, input_problems, is_no_json, json_place
 
 PROBLEM_JSON = "application/problem+json"
 _encoder = msgspec.json.Encoder()
@@ -45,15 +46,6 @@ class ApiError(Exception):
         self.detail = detail
         self.headers = dict(headers or {})
         self.extra = extra
-
-
-class InputProblem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One thing that is wrong with a request. `pointer` is a JSON pointer (RFC 6901) into the body, or a name."""
-
-    location: str
-    pointer: str
-    code: str
-    message: str
 
 
 class ProblemDocument(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -104,17 +96,8 @@ def internal_error() -> ApiError:
 
 
 def log_unavailable(error: LogUnavailable) -> ApiError:
-    detail = f"The log (Kafka) can't be reached or refused, so nothing was changed: {error}. Try again."
+    detail = f"The log (Kafka) can't be reached or refused: {error}. Try again; with an Idempotency-Key it counts once."
     return ApiError(503, "log-unavailable", detail, {"Retry-After": "2"})
-
-
-def invalid_input(errors: list[Any]) -> ApiError:
-    """One refusal that lists everything that is wrong, from the validator's errors."""
-    if any(error["type"] == "json_invalid" for error in errors):
-        return _broken_json(errors)
-    problems = [_input_problem(error) for error in errors]
-    detail = "; ".join(f"{problem.pointer}: {problem.message}" for problem in problems)
-    return ApiError(422, "input-invalid", detail, problems=problems)
 
 
 def request_id_of(request: Request) -> str:
@@ -136,7 +119,8 @@ async def _api_error(request: Request, error: Exception) -> Response:
 
 async def _invalid_input(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError | WebSocketRequestValidationError)
-    return await answer_problem(request, invalid_input(list(error.errors())))
+    media_type = request.headers.get("content-type", "")
+    return await answer_problem(request, invalid_input(list(error.errors()), media_type))
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -145,44 +129,45 @@ async def _http_error(request: Request, error: Exception) -> Response:
         error.status_code,
         "request-invalid" if error.status_code < 500 else "internal-error",
     )
-    detail = _route_detail(request, error)
+    if error.status_code == 400 and error.__cause__ is not None:
+        return await answer_problem(request, unreadable_json(error.__cause__))
+    if error.status_code == 405:
+        return await answer_problem(request, _method_not_allowed(request))
+    detail = str(error.detail)
+    if error.status_code == 404:
+        detail = f"There is nothing at {request.url.path}. The API is described at /api/v1/docs."
     return await answer_problem(request, ApiError(error.status_code, code, detail, error.headers))
+
+
+def invalid_input(errors: list[Any], media_type: str) -> ApiError:
+    """One refusal that lists everything that is wrong, from the validator's errors."""
+    if (place := json_place(errors)) is not None:
+        return ApiError(400, "json-invalid", f"The body is not valid JSON: {place}.")
+    if is_no_json(errors, media_type):
+        detail = f"Send the body as JSON, with Content-Type: application/json (not '{media_type[:100]}')."
+        return ApiError(415, "media-type-unsupported", detail)
+    problems = input_problems(errors)
+    detail = "; ".join(f"{problem.pointer}: {problem.message}" for problem in problems)
+    return ApiError(422, "input-invalid", detail, problems=problems)
+
+
+def unreadable_json(cause: BaseException) -> ApiError:
+    """What the JSON parser stumbles over before it can say a place."""
+    reason = "it is nested too deeply" if isinstance(cause, RecursionError) else str(cause)
+    return ApiError(400, "json-invalid", f"The body is not valid JSON: {reason}.")
+
+
+def _method_not_allowed(request: Request) -> ApiError:
+    """Names the methods of all routes with this path: each route knows only its own."""
+    path = {**request.scope, "method": ""}
+    routes = getattr(request.app.state, "routes", request.app.routes)
+    known = (getattr(route, "methods", None) or () for route in routes if route.matches(path)[0].value)
+    allowed = ", ".join(sorted({method for methods in known for method in methods})) or "another method"
+    detail = f"{request.url.path} doesn't take {request.method}, only {allowed}."
+    return ApiError(405, "method-not-allowed", detail, {"Allow": allowed})
 
 
 async def _log_unavailable(request: Request, error: Exception) -> Response:
     assert isinstance(error, LogUnavailable)
     _log.warning("the log was not available for %s: %s", request.url.path, error)
     return await answer_problem(request, log_unavailable(error))
-
-
-def _route_detail(request: Request, error: HTTPException) -> str:
-    if error.status_code == 404:
-        return f"There is nothing at {request.url.path}. The API is described at /api/v1/docs."
-    if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "another method")
-        return f"{request.url.path} doesn't take {request.method}, only {allowed}."
-    return str(error.detail)
-
-
-def _broken_json(errors: list[Any]) -> ApiError:
-    error = next(error for error in errors if error["type"] == "json_invalid")
-    reason = error.get("ctx", {}).get("error", error["msg"])
-    place = error["loc"][-1] if len(error["loc"]) > 1 else 0
-    return ApiError(
-        400,
-        "json-invalid",
-        f"The body is not valid JSON: {reason} at character {place}.",
-    )
-
-
-def _input_problem(error: Any) -> InputProblem:
-    location, *path = error["loc"] or ("body",)
-    escaped = [str(part).replace("~", "~0").replace("/", "~1") for part in path]
-    pointer = "#/" + "/".join(escaped) if location == "body" else ".".join(map(str, path))
-    message = "is not known here" if error["type"] == "extra_forbidden" else str(error["msg"])
-    return InputProblem(
-        str(location),
-        "#" if pointer == "#/" else pointer,
-        error["type"].replace("_", "-"),
-        message,
-    )

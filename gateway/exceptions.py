@@ -3,7 +3,7 @@
 import logging
 
 from fastapi import FastAPI, Request
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from starlette.responses import Response
 
@@ -22,6 +22,7 @@ def install_exception_handlers(app: FastAPI) -> None:
     install_error_handlers(app)
     app.add_exception_handler(Undecided, _undecided)
     app.add_exception_handler(InvalidCursor, _invalid_cursor)
+    app.add_exception_handler(DataError, _invalid_value)
     for away in (OperationalError, InterfaceError, PoolExhausted):
         app.add_exception_handler(away, _views_unavailable)
 
@@ -35,6 +36,11 @@ async def _undecided(request: Request, error: Exception) -> Response:
 
 async def _invalid_cursor(request: Request, error: Exception) -> Response:
     return await answer_problem(request, ApiError(400, "cursor-invalid", str(error)))
+
+
+async def _invalid_value(request: Request, error: Exception) -> Response:
+    reason = str(getattr(error, "orig", error)).splitlines()[0][:200]
+    return await answer_problem(request, ApiError(422, "value-invalid", f"A value can't be searched for: {reason}."))
 
 
 async def _views_unavailable(request: Request, error: Exception) -> Response:

@@ -4,7 +4,7 @@ The command id of a request with an Idempotency-Key is `<id of principal, key an
 The aggregate decides an id once; every event carries its command's id, so the audit view knows the first
 decision and, by the part after the dot, whether the body was the same. No further storage is needed.
 
-The ids of all other requests have a dot too: it is how the audit view knows which few ids to index.
+The ids of all other requests end in `.once`, so that no key's scope can meet them.
 """
 
 import asyncio

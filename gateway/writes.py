@@ -8,12 +8,12 @@ import asyncio
 import time
 from typing import NamedTuple
 
-from core.eventlog.envelope import CommandEnvelope, Stream
+from core.eventlog.envelope import CommandEnvelope, Position, Stream
 from core.eventlog.routing import make_command
 from core.eventlog.serialization import Catalogue, Message
 from core.ports import Decision, DecisionTimeout
-from gateway.consistency import CONSISTENCY_HEADER
 from gateway.decisions import decision_of, refusal
+from gateway.headers import CONSISTENCY_HEADER
 from gateway.idempotency import RequestKey
 from gateway.state import GatewayState
 from projections.queries.decisions import events_of_command, events_of_scope
@@ -31,16 +31,22 @@ class Target(NamedTuple):
 
 
 class Decided(NamedTuple):
-    """`replayed`: the decision was made for an earlier request with the same Idempotency-Key."""
+    """`replayed`: the decision was made for an earlier request with the same Idempotency-Key. `seen_from` is where
+    its effect is in the log, when that is not where the decision is.
+    """
 
     command_id: str
     decision: Decision
     replayed: bool
+    seen_from: Position | None = None
+
+    def at(self, position: Position) -> "Decided":
+        return self._replace(seen_from=position)
 
     @property
     def headers(self) -> dict[str, str]:
         replayed = {REPLAYED_HEADER: "true"} if self.replayed else {}
-        return {CONSISTENCY_HEADER: str(self.decision.position), **replayed}
+        return {CONSISTENCY_HEADER: str(self.seen_from or self.decision.position), **replayed}
 
 
 class Undecided(Exception):

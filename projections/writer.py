@@ -22,6 +22,8 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 # Rows that come again under the same key as a matter of course; all others are new when they are put.
 _RENEWED = frozenset({catalog.schedules, catalog.schedule_firings, pools.agents, runs.approvals, runs.concurrency})
 _COPY_FROM_ROWS = 12
+# A JSON document of 25 MB takes Postgres seconds to take apart.
+_COPY_FROM_BYTES = 256 << 10
 _encode = msgspec.json.Encoder().encode
 
 
@@ -43,7 +45,8 @@ def _write_table(connection: Connection, changes: TableChanges, copy: bool) -> N
     if changes.ensures:
         connection.execute(statements.ensure, (statements.rows_document(changes.ensures.values()),))
     if changes.puts:
-        new = copy and changes.table not in _RENEWED and len(changes.puts) >= _COPY_FROM_ROWS
+        worth_it = len(changes.puts) >= _COPY_FROM_ROWS or statements.holds_much(changes.puts.values())
+        new = copy and changes.table not in _RENEWED and worth_it
         _put(connection, statements, changes.puts.values(), new)
     if changes.sets:
         _set(connection, statements, changes.sets)
@@ -103,6 +106,9 @@ class Statements:
     def full_row(self, row: Row) -> list[Any]:
         get = row.get
         return [get(name, default) for name, default in self._defaults]
+
+    def holds_much(self, rows: Iterable[Row]) -> bool:
+        return any(len(row.get(name) or b"") >= _COPY_FROM_BYTES for row in rows for name in self._binary)
 
     def rows_document(self, rows: Iterable[Row]) -> str:
         return _document([self.encodable({**dict(self._defaults), **row}) for row in rows])

@@ -59,7 +59,7 @@ class Handler(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Connector:
-    """`threads` bounds what is done in parallel, `max_open` what is read ahead.
+    """`threads` bounds what is done in parallel, `max_open` and `max_open_bytes` what is read ahead.
 
     `consumer` makes a member of the connector's group; it is asked again when the old one was fenced.
     """
@@ -70,6 +70,7 @@ class Connector:
     metrics: ConnectorMetrics
     threads: int = 1
     max_open: int = 1000
+    max_open_bytes: int = 64 << 20
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set. Whatever happens to the log, it goes on when the log is back."""
@@ -94,6 +95,8 @@ class _Session:
         self._stop = stop
         self._offsets = OffsetTracker()
         self._sending = threading.Lock()
+        self._counting = threading.Lock()
+        self._open_bytes = 0
         self._pool = KeyedPool(connector.threads, connector.handler.name)
         self._last_commit = time.monotonic()
 
@@ -125,14 +128,19 @@ class _Session:
 
     def _take(self, consumer: GroupConsumer, records: Sequence[Record]) -> None:
         for index, record in enumerate(records):
-            if self._pool.size >= self._connector.max_open:
+            if self._is_full():
                 self._put_back(consumer, records[index:])
                 return
             work = self._work(record)
             self._offsets.seen(record, done=work is None)
             if work is not None:
+                self._count(len(record.value or b""))
                 self._pool.submit(work.key, _Attempts(self, record, work))
         self._connector.metrics.open.labels(self._handler.name).set(self._pool.size)
+
+    def _is_full(self) -> bool:
+        limits = self._connector
+        return self._pool.size >= limits.max_open or self._open_bytes >= limits.max_open_bytes
 
     def _work(self, record: Record) -> Work | None:
         try:
@@ -153,6 +161,10 @@ class _Session:
             consumer.seek(partition, offset)
         self._stop.wait(POLL_SECONDS)
 
+    def _count(self, size: int) -> None:
+        with self._counting:
+            self._open_bytes += size
+
     def _commit(self, consumer: GroupConsumer) -> None:
         offsets = self._offsets.committable()
         if offsets:
@@ -172,6 +184,7 @@ class _Session:
             _log.warning("%s waits for the log: %s", self._handler.name, error)
             return _backoff(number)
         self._offsets.done(record)
+        self._count(-len(record.value or b""))
         self._connector.metrics.done(self._handler.name, time.monotonic() - started)
         return None
 

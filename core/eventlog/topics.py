@@ -14,6 +14,12 @@ LOGS_TOPIC = "sealane.logs"
 WEBHOOKS_TOPIC = "sealane.webhooks"
 DEAD_LETTERS_TOPIC = "sealane.dead-letters"
 
+# A webhook body of 25 MiB is 33.4 MiB in base64; headers and ids of its delivery take far less than the rest.
+DELIVERY_RECORD_BYTES = 36 << 20
+# The largest state is a pool's: some thousand waiting jobs.
+SNAPSHOT_RECORD_BYTES = 5 << 20
+# The others fit into what every broker takes (1 MiB).
+_MAX_RECORD = "max.message.bytes"
 _DAY_MS = 24 * 60 * 60 * 1000
 
 
@@ -72,7 +78,8 @@ class Topology(msgspec.Struct, frozen=True):
 
     def topic_specs(self) -> tuple[TopicSpec, ...]:
         forever = {"cleanup.policy": "delete", "retention.ms": "-1"}
-        compacted = {"cleanup.policy": "compact"}
+        compacted = {"cleanup.policy": "compact", _MAX_RECORD: str(SNAPSHOT_RECORD_BYTES)}
+        deliveries = forever | {_MAX_RECORD: str(DELIVERY_RECORD_BYTES)}
         specs = [
             (commands_topic, {"cleanup.policy": "delete", "retention.ms": str(7 * _DAY_MS)}),
             (events_topic, forever),
@@ -80,7 +87,7 @@ class Topology(msgspec.Struct, frozen=True):
         ]
         topics = [TopicSpec(name(context), self.partitions, config) for context in CONTEXTS for name, config in specs]
         topics.append(TopicSpec(LOGS_TOPIC, self.partitions, {"retention.ms": str(7 * _DAY_MS)}))
-        topics.append(TopicSpec(WEBHOOKS_TOPIC, self.partitions, forever))
+        topics.append(TopicSpec(WEBHOOKS_TOPIC, self.partitions, deliveries))
         topics.append(TopicSpec(DEAD_LETTERS_TOPIC, self.partitions, forever))
         return tuple(topics)
 

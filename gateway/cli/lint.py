@@ -6,7 +6,6 @@ from typing import Annotated
 import msgspec
 import typer
 
-from core.pipeline.document import read_pipeline
 from gateway.cli.context import AsJson
 from gateway.cli.errors import CliError, Exit
 from gateway.cli.output import console, print_json
@@ -18,6 +17,9 @@ def lint(
     as_json: AsJson = False,
 ) -> None:
     """Check a pipeline file: every problem at once, with line, column, code and suggestion."""
+    # The language takes a quarter of a second to load, and no other command needs it.
+    from core.pipeline.document import read_pipeline
+
     document = read_pipeline(read_file(file), str(file))
     problems = [msgspec.to_builtins(problem) for problem in document.problems]
     if as_json:

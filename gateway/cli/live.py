@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -50,16 +50,27 @@ class Follower:
             self.on_change(document)
 
     def _log(self) -> None:
-        for name, line in self._client.events(f"/api/v1/runs/{self.run_id}/logs/stream"):
-            if name in ("line", "message") and "text" in line:
-                self.on_line(log_line(line))
+        for line in run_log(self._client, self.run_id):
+            self.on_line(log_line(line))
+
+
+def run_log(client: Client, run_id: str) -> Iterator[Json]:
+    """The lines of all jobs, and notices about them. An interrupted stream begins anew: what came is left out."""
+    shown: dict[tuple[str, int], int] = {}
+    for name, line in client.events(f"/api/v1/runs/{run_id}/logs/stream"):
+        log = (line["job"], line["attempt"])
+        if name == "line" and line["line"] <= shown.get(log, -1):
+            continue
+        if name == "line":
+            shown[log] = line["line"]
+        yield line
 
 
 def log_line(line: Json) -> Text:
-    """`job | text`, with the colours the step wrote."""
+    """`job | text`, with the colours the step wrote; what a notice says about the log stands in brackets."""
     colour = PREFIX_COLOURS[sum(line["job"].encode()) % len(PREFIX_COLOURS)]
     text = Text.assemble((f"{line['job']:>14} ", colour), ("│ ", "dim"))
-    body = Text.from_ansi(line["text"])
+    body = Text.from_ansi(line["text"]) if "text" in line else Text(f"[{line['detail']}]", "yellow")
     body.stylize({"stderr": "yellow", "system": "dim"}.get(line.get("stream", ""), ""))
     return text.append_text(body)
 

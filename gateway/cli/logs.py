@@ -10,7 +10,7 @@ import typer
 from gateway.cli.client import Client
 from gateway.cli.context import AsJson, RunArgument, client, find_run
 from gateway.cli.errors import CliError, Exit
-from gateway.cli.live import log_line
+from gateway.cli.live import log_line, run_log
 from gateway.cli.output import console, print_json
 
 Json = dict[str, Any]
@@ -32,7 +32,8 @@ def logs(
         return _show_all(connection, document, follow, as_json)
     path = f"/api/v1/runs/{document['id']}/jobs/{quote(_job_id(document, job))}/attempts/{attempt}/log"
     if follow:
-        return _print_lines(connection.events(f"{path}/stream", from_line=from_line), as_json)
+        lines = connection.events(f"{path}/stream", from_line=from_line)
+        return _print_lines((line for _, line in lines), as_json)
     text = connection.text(path, from_line=from_line, timestamps=timestamps)
     sys.stdout.buffer.write(text)
     sys.stdout.flush()
@@ -41,8 +42,7 @@ def logs(
 
 def _show_all(connection: Client, document: Json, follow: bool, as_json: bool) -> None:
     if follow or document["state"] == "finished":
-        lines = connection.events(f"/api/v1/runs/{document['id']}/logs/stream")
-        return _print_lines(lines, as_json)
+        return _print_lines(run_log(connection, document["id"]), as_json)
     for job in _jobs(document):
         if job["attempt"]:
             console.rule(job["name"], style="dim")
@@ -52,12 +52,12 @@ def _show_all(connection: Client, document: Json, follow: bool, as_json: bool) -
     return None
 
 
-def _print_lines(lines: Iterator[tuple[str, Json]], as_json: bool) -> None:
-    for _, line in lines:
+def _print_lines(lines: Iterator[Json], as_json: bool) -> None:
+    for line in lines:
         if as_json:
             print_json(line)
-        elif "text" in line:
-            console.print(log_line({"job": "", **line}), soft_wrap=True)
+        else:
+            console.print(log_line(line), soft_wrap=True)
 
 
 def _jobs(document: Json) -> list[Json]:

@@ -1,17 +1,22 @@
 """Commands that look at the platform: agents, queue, deliveries, approvals, events, status."""
 
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
 
 from gateway.cli.context import AsJson, client
+from gateway.cli.errors import CliError, Exit
 from gateway.cli.output import console, print_json, print_rows
 
 Json = dict[str, Any]
 agents = typer.Typer(help="Build agents and the queue they serve.", invoke_without_command=True)
 deliveries = typer.Typer(help="Webhook deliveries and what became of each.", invoke_without_command=True)
 events = typer.Typer(help="The audit trail: every event.", invoke_without_command=True)
+_MISSED = 200
+_REMEMBERED = 5000
 Limit = Annotated[int, typer.Option(help="How many.", min=1, max=200)]
 
 
@@ -132,13 +137,40 @@ def tail(
 ) -> None:
     """Follow the audit trail live."""
     connection = client()
-    live = connection.events("/api/v1/events/tail", stream=stream, type=kind)
-    if last:
-        earlier = connection.get("/api/v1/events", stream=stream, type=kind, limit=last)["items"]
-        for event in reversed(earlier):
-            print_json(event) if as_json else _print_event(event)
-    for _, event in live:
-        print_json(event) if as_json else _print_event(event)
+    shown = _Shown(print_json if as_json else _print_event)
+
+    def earlier() -> None:
+        """What was before the stream began; after an interruption, what may have been missed."""
+        limit = _MISSED if shown.any else last
+        if limit:
+            page = connection.get("/api/v1/events", stream=stream, type=kind, limit=limit)
+            shown.show(reversed(page["items"]))
+
+    for name, event in connection.events("/api/v1/events/tail", earlier, stream=stream, type=kind):
+        if name == "overrun":
+            words = f"{event['detail']}; 'sealane events' lists what is missing"
+            raise CliError(words, Exit.UNAVAILABLE, "too-slow")
+        shown.show([event])
+
+
+class _Shown:
+    """Shows each event once."""
+
+    def __init__(self, show: Callable[[Json], None]) -> None:
+        self._show = show
+        self._ids: OrderedDict[str, None] = OrderedDict()
+
+    @property
+    def any(self) -> bool:
+        return bool(self._ids)
+
+    def show(self, events: Iterable[Json]) -> None:
+        for event in events:
+            if event["event_id"] not in self._ids:
+                self._ids[event["event_id"]] = None
+                self._show(event)
+        while len(self._ids) > _REMEMBERED:
+            self._ids.popitem(last=False)
 
 
 def _print_event(event: Json) -> None:

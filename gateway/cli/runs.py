@@ -1,6 +1,5 @@
 """Commands about runs: run, runs, show, cancel, rerun, approve."""
 
-import time
 from typing import Annotated, Any
 
 import typer
@@ -14,8 +13,6 @@ from gateway.cli.output import console, error_console, print_json, print_rows
 from gateway.cli.run_view import title, whole
 
 Json = dict[str, Any]
-VISIBLE_SECONDS = 15.0
-VISIBLE_POLL_SECONDS = 0.1
 
 
 def run(
@@ -47,24 +44,10 @@ def run(
 
 
 def _follow(connection: Client, run_id: str, as_json: bool) -> int:
-    _await_run(connection, run_id)
     document = follow(connection, run_id, error_console if as_json else console)
     if as_json:
         print_json(document)
     return Exit.OK if document["outcome"] == "success" else Exit.RUN_FAILED
-
-
-def _await_run(connection: Client, run_id: str) -> None:
-    """The app has accepted the run; the run itself and the views follow within moments."""
-    deadline = time.monotonic() + VISIBLE_SECONDS
-    while True:
-        try:
-            connection.get(f"/api/v1/runs/{run_id}")
-            return
-        except CliError as error:
-            if error.exit_code is not Exit.NOT_FOUND or time.monotonic() > deadline:
-                raise
-        time.sleep(VISIBLE_POLL_SECONDS)
 
 
 def parse_inputs(pairs: list[str]) -> dict[str, str]:

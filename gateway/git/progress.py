@@ -3,6 +3,7 @@
 So a tail that was interrupted, or a view that lags, makes lines late, never wrong.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
@@ -20,25 +21,34 @@ POLL_SECONDS = 2.0
 DECIDE_SECONDS = 30.0
 
 
+class _Stopping(Exception):
+    """The gateway stops, and nobody can be told more."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ViewProgress:
     """`watch(stream)` is EventHub.watch. `results(delivery_id)` is what became of a delivery so far, `run(run_id)` the
-    run's document; `caught_up(position)` waits until the views have passed a position, and not for ever.
+    run's document; `caught_up(position)` waits until the views have passed a position, and not for ever. `closing` is
+    set when the gateway stops.
     """
 
     watch: Callable[[str], AbstractContextManager[StreamWatch]]
     results: Callable[[str], Awaitable[Sequence[DeliveryResult]]]
     run: Callable[[str], Awaitable[RunDetail | None]]
     caught_up: Callable[[Position], Awaitable[None]]
+    closing: Callable[[], asyncio.Event]
     public_url: str
     poll_seconds: float = POLL_SECONDS
     decide_seconds: float = DECIDE_SECONDS
 
     async def follow(self, app: str, deliveries: Sequence[Delivery]) -> AsyncIterator[str]:
         """One delivery after the other: a run's lines stay together, and the next one's are there at once."""
-        for delivery in deliveries:
-            async for line in self._delivery(app, delivery):
-                yield line
+        try:
+            for delivery in deliveries:
+                async for line in self._delivery(app, delivery):
+                    yield line
+        except _Stopping:
+            yield f"sealane: this gateway stops now; all goes on without it: sealane runs --app {app}"
 
     async def _delivery(self, app: str, delivery: Delivery) -> AsyncIterator[str]:
         result = await self._decided(app, delivery)
@@ -84,5 +94,15 @@ class ViewProgress:
         return lines
 
     async def _news(self, watch: StreamWatch, timeout_seconds: float) -> None:
-        if await watch.wait(timeout_seconds) and watch.position is not None:
+        """Raises _Stopping."""
+        news = asyncio.ensure_future(watch.wait(timeout_seconds))
+        stopping = asyncio.ensure_future(self.closing().wait())
+        try:
+            await asyncio.wait({news, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            news.cancel()
+            stopping.cancel()
+        if self.closing().is_set():
+            raise _Stopping
+        if news.result() and watch.position is not None:
             await self.caught_up(watch.position)

@@ -6,6 +6,7 @@ bounded queue and are told when they were too slow, so that nobody's pace costs 
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from core.eventlog.topics import EVENTS_TOPICS
 from core.ports import EventTail
 
 LISTENER_EVENTS = 1000
+REMEMBERED_BEGINNINGS = 2000
 _RETRY_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
@@ -72,6 +74,7 @@ class EventHub:
         self._observers = observers
         self._watches: dict[str, set[StreamWatch]] = {}
         self._listeners: set[Listener] = set()
+        self._begun: OrderedDict[str, Position] = OrderedDict()
         self.lag_seconds = 0.0
         self.newest: dict[tuple[str, int], int] = {}
 
@@ -98,6 +101,13 @@ class EventHub:
             if not watches:
                 self._watches.pop(stream, None)
 
+    async def beginning(self, stream: str, timeout_seconds: float) -> Position | None:
+        """Where the first event is of a stream that was asked for just now; None when it was not seen in time."""
+        with self.watch(stream) as watch:
+            if stream not in self._begun:
+                await watch.wait(timeout_seconds)
+            return self._begun.get(stream)
+
     @contextmanager
     def listen(self) -> Iterator[Listener]:
         """Hear every event for the time of the block."""
@@ -114,9 +124,16 @@ class EventHub:
     def _dispatch(self, position: Position, event: EventEnvelope) -> None:
         self.newest[position.topic, position.partition] = position.offset
         self.lag_seconds = max(0.0, (datetime.now(UTC) - event.recorded_at).total_seconds())
+        if event.stream_version == 1:
+            self._remember_beginning(event.stream, position)
         for observe in self._observers:
             observe(event)
         for watch in self._watches.get(event.stream, ()):
             watch.notify(position)
         for listener in self._listeners:
             listener.offer(position, event)
+
+    def _remember_beginning(self, stream: str, position: Position) -> None:
+        self._begun[stream] = position
+        if len(self._begun) > REMEMBERED_BEGINNINGS:
+            self._begun.popitem(last=False)

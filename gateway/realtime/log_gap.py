@@ -6,27 +6,33 @@ At most a few readers work at once; each reads no faster than its viewer takes, 
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from core.eventlog.topics import LOGS_TOPIC
-from core.ports import LogReader, LogUnavailable, Record, TopicPartition
+from core.ports import LogReader, LogUnavailable, TopicPartition
 from core.protocol.logs import LogChunk, decode_chunk
 
 READERS = 4
+KEPT_SECONDS = 30.0
 STALLED_SECONDS = 30.0
 CLOCK_SLACK = timedelta(minutes=1)
 _POLL_RECORDS = 200
 _POLL_SECONDS = 0.2
 _PROBE_SECONDS = 1.0
 _SEARCH_ENDS_AT = 500
+T = TypeVar("T")
 
 
 class GapReader:
-    """One per gateway. `readers` makes a reader; each is used by one thread at a time and closed again."""
+    """One per gateway. `readers` makes a reader; each is used by one thread at a time, and kept for a while."""
 
     def __init__(self, readers: Callable[[], LogReader]) -> None:
         self._readers = readers
         self._free = asyncio.Semaphore(READERS)
+        self._kept: list[LogReader] = []
+        self._closing: asyncio.TimerHandle | None = None
 
     async def chunks(
         self, key: str, partition: int, start: int | datetime, end: int | None
@@ -38,15 +44,49 @@ class GapReader:
         if isinstance(start, int) and end is not None and start >= end:
             return
         where = TopicPartition(LOGS_TOPIC, partition)
+        async with self._reader() as reader:
+            end = await _in_thread(_begin, reader, where, start, end)
+            moved = time.monotonic()
+            while (before := reader.positions()[where]) < end:
+                for chunk in await _in_thread(_read, reader, key.encode(), end):
+                    yield chunk
+                if reader.positions()[where] > before:
+                    moved = time.monotonic()
+                elif time.monotonic() - moved > STALLED_SECONDS:
+                    raise LogUnavailable(f"nothing comes of {where.topic}:{where.partition} from offset {before} on")
+
+    async def close(self) -> None:
+        """Close the readers that are kept."""
+        if self._closing is not None:
+            self._closing.cancel()
+        kept, self._kept = self._kept, []
+        for reader in kept:
+            await asyncio.to_thread(reader.close)
+
+    @asynccontextmanager
+    async def _reader(self) -> AsyncGenerator[LogReader, None]:
         async with self._free:
-            reader = await asyncio.to_thread(self._readers)
+            reader = self._kept.pop() if self._kept else await asyncio.to_thread(self._readers)
             try:
-                end = await asyncio.to_thread(_begin, reader, where, start, end)
-                while reader.positions()[where] < end:
-                    for chunk in await asyncio.to_thread(_read, reader, where, key.encode(), end):
-                        yield chunk
-            finally:
+                yield reader
+            except LogUnavailable:
                 await asyncio.to_thread(reader.close)
+                raise
+            except BaseException:
+                self._keep(reader)
+                raise
+            self._keep(reader)
+
+    def _keep(self, reader: LogReader) -> None:
+        self._kept.append(reader)
+        if self._closing is not None:
+            self._closing.cancel()
+        self._closing = asyncio.get_running_loop().call_later(KEPT_SECONDS, self._close_idle)
+
+    def _close_idle(self) -> None:
+        kept, self._kept = self._kept, []
+        for reader in kept:
+            asyncio.get_running_loop().run_in_executor(None, reader.close)
 
 
 def _begin(reader: LogReader, where: TopicPartition, start: int | datetime, end: int | None) -> int:
@@ -72,14 +112,18 @@ def _offset_at(reader: LogReader, where: TopicPartition, low: int, high: int, si
     return low
 
 
-def _read(reader: LogReader, where: TopicPartition, key: bytes, end: int) -> list[LogChunk]:
-    """The next few chunks, none if all records were others'. Raises LogUnavailable when nothing comes at all."""
-    before = reader.positions()[where]
-    give_up = time.monotonic() + STALLED_SECONDS
-    records: list[Record] = []
-    while not records and reader.positions()[where] == before:
-        if time.monotonic() > give_up:
-            raise LogUnavailable(f"no records of {where.topic}:{where.partition} from {before} on, though it has some")
-        records = reader.poll(_POLL_RECORDS, _POLL_SECONDS)
+def _read(reader: LogReader, key: bytes, end: int) -> list[LogChunk]:
+    """The next few chunks; none when all records were others', or none came in time."""
+    records = reader.poll(_POLL_RECORDS, _POLL_SECONDS)
     wanted = (record for record in records if record.key == key and record.offset < end)
     return [decode_chunk(record.value) for record in wanted if record.value is not None]
+
+
+async def _in_thread(function: Callable[..., T], *arguments: object) -> T:
+    """As asyncio.to_thread, but when it is cancelled it waits for the thread: a reader is used by one at a time."""
+    work = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait({work})
+        raise

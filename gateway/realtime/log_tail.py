@@ -82,6 +82,10 @@ class LogTail:
         finally:
             self._leave(live)
 
+    @property
+    def viewers(self) -> int:
+        return sum(map(len, self._viewers.values()))
+
     async def close(self) -> None:
         """Stop reading; whoever still watches is cut off."""
         self._keep()

@@ -1,6 +1,7 @@
 """Server-sent events: frames, and a response that keeps quiet connections alive and ends when the gateway does.
 
-What fails after the first byte can't change the status any more: it comes as the event `error`, a problem.
+What fails after the first byte can't change the status any more: it comes as the event `error`, a problem. A stream
+that ends because the gateway stops says `closing`: the client should come again, with the last id it saw.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from gateway.structured_logs import request_ids
 
 _encoder = msgspec.json.Encoder()
 _KEEP_ALIVE = b": still here\n\n"
+_CLOSING = {"detail": "the gateway stops; connect again"}
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _log = logging.getLogger(__name__)
 
@@ -54,6 +56,7 @@ async def _alive(
                 upcoming = None
             elif not stopped.done():
                 yield _KEEP_ALIVE
+        yield frame("closing", _CLOSING)
     except StopAsyncIteration:
         return
     except Exception as error:

@@ -48,7 +48,7 @@ def decides(shape: Any = DecisionDocument, status: int = 200) -> dict[str, Any]:
 
 def streams(shape: Any, description: str) -> dict[str, Any]:
     """The same for server-sent events whose data has `shape`."""
-    content = {"text/event-stream": {"itemSchema": described(shape), "schema": {"type": "string"}}}
+    content = {"text/event-stream": {"schema": {"type": "string"}, "x-item-schema": described(shape)}}
     return {"responses": {200: {"description": description, "content": content}, "default": problems()}}
 
 

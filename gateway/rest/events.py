@@ -1,11 +1,11 @@
 """The audit trail: lists and a live tail."""
 
 from collections.abc import AsyncGenerator
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
+from pydantic import AwareDatetime
 
 from core.eventlog.envelope import EventEnvelope, Position
 from gateway.dependencies import Gateway
@@ -15,7 +15,8 @@ from gateway.rest.paging import Cursor, Limit
 from gateway.rest.permissions import API
 from gateway.state import GatewayState
 from projections.queries import audit
-from projections.queries.types import AuditEvent, Page
+from projections.queries.dead_letters import list_dead_letters
+from projections.queries.types import AuditEvent, DeadLetter, Page
 
 router = APIRouter(prefix=API, tags=["audit"])
 Text = Annotated[str | None, Query(max_length=300)]
@@ -29,8 +30,8 @@ async def list_events(
     type: Text = None,
     correlation_id: Text = None,
     actor: Text = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Json:
@@ -39,6 +40,12 @@ async def list_events(
         stream=stream, type=type, correlation_id=correlation_id, actor=actor, since=since, until=until
     )
     return Json(await audit.list_events(gateway.services.db, wanted, cursor, limit))
+
+
+@router.get("/dead-letters", **answers(Page[DeadLetter]))
+async def get_dead_letters(gateway: Gateway, limit: Limit = 50, cursor: Cursor = None) -> Json:
+    """Records that could not be read, as they were put aside, newest first; `value` is base64. Should be empty."""
+    return Json(await list_dead_letters(gateway.services.db, cursor, limit))
 
 
 @router.get("/events/tail", **streams(AuditEvent, "Each event as it is recorded."))

@@ -32,12 +32,14 @@ class Readiness(msgspec.Struct, frozen=True):
     checks: Mapping[str, str]
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz")
 async def healthz() -> Response:
     """The process answers."""
     return Response("ok\n", media_type="text/plain")
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", **answers(Readiness))
 async def readyz(gateway: Gateway) -> Json:
     """503 while something that requests need is away; says what."""
@@ -78,5 +80,5 @@ async def _result(check: Check) -> str:
     except TimeoutError:
         return f"no answer within {CHECK_SECONDS:g} s"
     except Exception as error:
-        return f"{type(error).__name__}: {str(error)[:300]}"
+        return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
     return "ok"

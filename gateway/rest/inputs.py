@@ -122,7 +122,7 @@ class PrincipalChanges(Body):
 
 class NewToken(Body):
     description: Annotated[str, StringConstraints(max_length=200)] = ""
-    expires_at: datetime | None = Field(None, strict=False, description="With a time zone; never, if left out.")
+    expires_at: datetime | None = Field(default=None, strict=False, description="With a time zone; never, if left out.")
 
     @field_validator("expires_at")
     @classmethod

@@ -18,7 +18,6 @@ from projections.queries.attempts import AttemptState
 
 router = APIRouter(prefix=API, tags=["logs"])
 ENDED = 1000
-GOING_AWAY = 1001
 TRY_AGAIN = 1013
 _encode = msgspec.json.Encoder().encode
 
@@ -27,22 +26,22 @@ _encode = msgspec.json.Encoder().encode
 async def log_socket(
     websocket: WebSocket, run: RunPart, job: IdPart, attempt: IdPart, gateway: Gateway, from_line: FromLine = 0
 ) -> None:
-    """Each line as it is written. Closes with 1000 when the log ended; what the client sends is ignored."""
+    """Each line as it is written; what the client sends is ignored.
+
+    Closes with 1000 when the log ended, 1012 when the gateway stops, 1013 when the log can't be read: connect again.
+    """
     found = await existing_attempt(gateway, run, job, attempt)
     await websocket.accept()
     sending = asyncio.ensure_future(_send(websocket, gateway, found, from_line))
     left = asyncio.ensure_future(_left(websocket))
-    closing = asyncio.ensure_future(gateway.closing.wait())
     try:
-        await asyncio.wait({sending, left, closing}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({sending, left}, return_when=asyncio.FIRST_COMPLETED)
         if sending.done() and not left.done():
             await websocket.close(*_farewell(sending))
-        elif not left.done():
-            await websocket.close(GOING_AWAY, "the gateway stops; connect again")
     finally:
-        for task in (sending, left, closing):
+        for task in (sending, left):
             task.cancel()
-        await asyncio.gather(sending, left, closing, return_exceptions=True)
+        await asyncio.gather(sending, left, return_exceptions=True)
 
 
 async def _send(websocket: WebSocket, gateway: GatewayState, attempt: AttemptState, from_line: int) -> None:

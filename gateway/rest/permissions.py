@@ -54,6 +54,7 @@ NEEDED_ROLE: dict[str, Role] = {
     "POST /deliveries/{delivery}/redeliver": "developer",
     "GET /events": "viewer",
     "GET /events/tail": "viewer",
+    "GET /dead-letters": "admin",
     "POST /lint": "viewer",
     "GET /principals": "admin",
     "POST /principals": "admin",

@@ -19,6 +19,7 @@ from projections.queries.principals import list_principals
 from projections.queries.types import Principal
 
 router = APIRouter(prefix=API, tags=["principals"])
+_FOR_EVER = NewToken()
 
 
 class Principals(msgspec.Struct, frozen=True):
@@ -78,7 +79,7 @@ async def update_principal(name: NamePart, body: PrincipalChanges, gateway: Gate
 
 
 @router.post("/principals/{name}/tokens", **decides(IssuedToken, 201))
-async def issue_token(name: NamePart, body: NewToken, gateway: Gateway, write: Writing) -> Json:
+async def issue_token(name: NamePart, gateway: Gateway, write: Writing, body: NewToken = _FOR_EVER) -> Json:
     """A repetition under the same Idempotency-Key does not show the token again."""
     random_text = gateway.services.random_text
     token, token_id = make_token(random_text(40)), random_text(12).strip("-_") or "token"

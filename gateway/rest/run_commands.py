@@ -10,17 +10,19 @@ from gateway.rest.permissions import API
 from gateway.rest.run_lookup import run_target
 
 router = APIRouter(prefix=API, tags=["runs"])
+_NO_DETAIL = Cancellation()
+_ALL_AGAIN = Rerun()
 
 
 @router.post("/runs/{run}/cancel", **decides())
-async def cancel_run(run: RunPart, body: Cancellation, gateway: Gateway, write: Writing) -> Json:
+async def cancel_run(run: RunPart, gateway: Gateway, write: Writing, body: Cancellation = _NO_DETAIL) -> Json:
     """Running jobs get SIGTERM and, after 10 s, SIGKILL; waiting ones don't start."""
     target = await run_target(gateway, run)
     return decided(await write.decide(target, CancelRun(by=write.actor, detail=body.detail)))
 
 
 @router.post("/runs/{run}/rerun", **decides())
-async def rerun_run(run: RunPart, body: Rerun, gateway: Gateway, write: Writing) -> Json:
+async def rerun_run(run: RunPart, gateway: Gateway, write: Writing, body: Rerun = _ALL_AGAIN) -> Json:
     """A new round of a finished run; earlier attempts keep their logs."""
     target = await run_target(gateway, run)
     return decided(await write.decide(target, RerunRun(mode=body.mode, by=write.actor, stage=body.stage)))

@@ -1,11 +1,11 @@
 """Finding the run, or the attempt, that a path names. Raises 404 problems that say what to do."""
 
-from core.eventlog.envelope import Stream
+from core.eventlog.envelope import Position, Stream
 from core.ids import region_of_run
 from core.runs.commands import COMMANDS
 from gateway.errors import ApiError
 from gateway.state import GatewayState
-from gateway.writes import Target
+from gateway.writes import Decided, Target
 from projections.queries.attempts import AttemptState, attempt_state
 from projections.queries.audit import stream_range
 from projections.queries.run_detail import run_detail
@@ -28,6 +28,14 @@ async def run_target(gateway: GatewayState, name: str) -> Target:
     place = await stream_range(gateway.services.db, f"run/{run_id}")
     hint = (place.first_offset, place.last_offset) if place else None
     return Target(Stream("run", run_id), region_of_run(run_id), COMMANDS, hint)
+
+
+async def beginning_of_run(gateway: GatewayState, run_id: str, answer: Decided) -> Position:
+    """Where a run begins that an app has just accepted: the run itself follows within moments."""
+    if answer.replayed and await find_run(gateway.services.db, run_id):
+        return answer.decision.position
+    timeout_seconds = gateway.services.settings.read_timeout_seconds
+    return await gateway.hub.beginning(f"run/{run_id}", timeout_seconds) or answer.decision.position
 
 
 async def existing_attempt(gateway: GatewayState, run: str, job: str, attempt: str) -> AttemptState:

@@ -10,24 +10,17 @@ from core.eventlog.topics import WEBHOOKS_TOPIC
 from core.forges.builtin import BuiltinPush
 from core.ids import trace_id
 from core.ports import OutgoingRecord
-from gateway.errors import ApiError
 from gateway.webhooks.services import WebhookServices
-
-_RECORD_OVERHEAD_BYTES = 2000
 
 
 async def store(services: WebhookServices, delivery: Delivery, key: str) -> Position:
     """Write the delivery to the home region; answers when Kafka has it. Deliveries of one `key` stay in order.
 
-    Raises LogUnavailable, or ApiError 413 for what no retry would get into the log.
+    The largest body fits into a record (DELIVERY_RECORD_BYTES). Raises LogUnavailable.
     """
     topology = services.topology
     partition = topology.partition(topology.home_region, key)
-    value = encode_delivery(delivery)
-    if len(value) + _RECORD_OVERHEAD_BYTES > services.max_record_bytes:
-        detail = f"The delivery makes a record of {len(value)} bytes; the log takes {services.max_record_bytes}."
-        raise ApiError(413, "payload-too-large", detail)
-    record = OutgoingRecord(WEBHOOKS_TOPIC, partition, key.encode(), value)
+    record = OutgoingRecord(WEBHOOKS_TOPIC, partition, key.encode(), encode_delivery(delivery))
     return await services.producer.send(record)
 
 

@@ -5,12 +5,14 @@ Nothing but the body's size and shape is said to somebody who can't sign: no app
 
 import asyncio
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Annotated, Any, cast, get_args
 
+import msgspec
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import JSONResponse
 
 from core.delivery import Delivery
 from core.forges import DIALECTS, Dialect, Malformed, json_payload, normalise
@@ -18,8 +20,9 @@ from core.forges.urls import builtin_app, repository_key
 from core.ids import trace_id
 from core.trigger import Forge
 from gateway.errors import ApiError, request_id_of
+from gateway.rest.answers import Json, answers, problems
 from gateway.webhooks.deliveries import id_from_body, store
-from gateway.webhooks.services import WebhookServices
+from gateway.webhooks.services import MAX_BODY_BYTES, WebhookServices
 from gateway.webhooks.signatures import Signature, presented
 
 CONTENT_TYPES = ("application/json", "application/x-www-form-urlencoded")
@@ -29,6 +32,31 @@ _KEPT_HEADERS = re.compile(
 _SECRET_HEADERS = re.compile(r".*(token|signature|authorization|cookie|forwarded).*")
 _DELIVERY_ID = re.compile(r"[A-Za-z0-9._:{}-]{1,128}")
 _APP = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+_MAX_HEADERS = 50
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """The delivery is in the log; `delivery_id` finds what becomes of it."""
+
+    delivery_id: str
+    status: str
+    correlation_id: str
+
+
+_REFUSALS = {
+    400: "The body is not what the forge documents; the detail names the field.",
+    401: "Not signed, or by no secret of an app that is built from this repository.",
+    404: "There is no such forge.",
+    408: "The body did not arrive in time.",
+    413: f"The body is larger than {MAX_BODY_BYTES >> 20} MiB.",
+    415: "The body is neither JSON nor a form.",
+    422: "Something in the request is not as it must be.",
+    503: "The log can't be reached, or too many large deliveries come at once; send it again.",
+}
+_BODY = {"required": True, "content": {kind: {"schema": {"type": "object"}} for kind in CONTENT_TYPES}}
+_DOCUMENTED = answers(Accepted, 202, "The delivery is safely in the log.")
+_DOCUMENTED["responses"] |= {status: problems(words) for status, words in _REFUSALS.items()}
+_DOCUMENTED |= {"openapi_extra": {"requestBody": _BODY}}
 # Larger bodies are hashed and parsed outside the event loop.
 _INLINE_BYTES = 256 << 10
 
@@ -39,71 +67,87 @@ class _Request:
     dialect: Dialect
     headers: dict[str, str]
     signature: Signature
-    body: bytes
+    body: bytes = b""
 
 
 def webhooks_router(services: WebhookServices) -> APIRouter:
     """The route, over these services."""
     router = APIRouter(tags=["webhooks"])
 
-    @router.post("/webhooks/{forge}", status_code=202, summary="Take a forge's delivery")
-    async def receive(forge: str, request: Request, app: Annotated[tuple[str, ...], Query()] = ()) -> JSONResponse:
+    @router.post("/webhooks/{forge}", summary="Take a forge's delivery", **_DOCUMENTED)
+    async def receive(forge: str, request: Request, app: Annotated[tuple[str, ...], Query()] = ()) -> Json:
         """`app` names the apps that are meant, for deliveries that do not name their repository (tests of a hook)."""
-        incoming = await _read(services, forge, request)
-        delivery, key = await _verified(services, incoming, app, request)
-        await store(services, delivery, key)
-        answer = {
-            "delivery_id": delivery.delivery_id,
-            "status": "accepted",
-            "correlation_id": delivery.correlation_id,
-        }
-        return JSONResponse(answer, status_code=202)
+        announced = _announced(services, forge, request)
+        async with _room(services, announced):
+            incoming = replace(announced, body=await _body(services, request))
+            delivery, key = await _verified(services, incoming, app, request)
+            await store(services, delivery, key)
+        return Json(Accepted(delivery.delivery_id, "accepted", delivery.correlation_id), 202)
 
     return router
 
 
-async def _read(services: WebhookServices, forge: str, request: Request) -> _Request:
+def _announced(services: WebhookServices, forge: str, request: Request) -> _Request:
+    """What the headers say, refused where no body could make it right."""
     if forge not in get_args(Forge):
         known = ", ".join(get_args(Forge))
-        raise ApiError(
-            404,
-            "forge-unknown",
-            f"There is no forge '{forge[:100]}'. Known are {known}.",
-        )
+        raise ApiError(404, "forge-unknown", f"There is no forge '{forge[:100]}'. Known are {known}.")
     known_forge = cast(Forge, forge)
     headers = dict(request.headers.items())
     if headers.get("content-type", "").partition(";")[0].strip().lower() not in CONTENT_TYPES:
-        raise ApiError(
-            415,
-            "media-type-unsupported",
-            f"A delivery is {' or '.join(CONTENT_TYPES)}.",
-        )
+        raise ApiError(415, "media-type-unsupported", f"A delivery is {' or '.join(CONTENT_TYPES)}.")
     signature = presented(known_forge, headers)
     if signature is None:
-        raise ApiError(
-            401,
-            "signature-missing",
-            "The delivery is not signed. Set the app's secret in the forge's hook.",
-        )
+        detail = "The delivery is not signed. Set the app's secret in the forge's hook."
+        raise ApiError(401, "signature-missing", detail)
     if not signature.fresh(services.clock.now()):
         detail = "The signed time of the delivery is more than 5 minutes away from this server's clock."
         raise ApiError(401, "signature-expired", detail)
-    body = await _body(request, services.max_body_bytes)
-    return _Request(known_forge, DIALECTS[known_forge], headers, signature, body)
+    if _stated_bytes(headers) > services.max_body_bytes:
+        raise _too_large(services)
+    return _Request(known_forge, DIALECTS[known_forge], headers, signature)
 
 
-async def _body(request: Request, limit: int) -> bytes:
+@asynccontextmanager
+async def _room(services: WebhookServices, announced: _Request) -> AsyncIterator[None]:
+    """A place for a large delivery, so that many at once cost no memory. Small ones need none."""
+    if "content-length" in announced.headers and _stated_bytes(announced.headers) <= _INLINE_BYTES:
+        yield
+        return
+    try:
+        await asyncio.wait_for(services.large.acquire(), services.body_seconds)
+    except TimeoutError:
+        detail = "Too many large deliveries come at once. Send this one again."
+        raise ApiError(503, "busy", detail, {"Retry-After": "5", "Connection": "close"}) from None
+    try:
+        yield
+    finally:
+        services.large.release()
+
+
+async def _body(services: WebhookServices, request: Request) -> bytes:
     """The raw body, refused as soon as it is known to be too large."""
-    detail = f"A delivery may have at most {limit} bytes."
-    if int(request.headers.get("content-length", "0")) > limit:
-        raise ApiError(413, "payload-too-large", detail, {"Connection": "close"})
     chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise ApiError(413, "payload-too-large", detail, {"Connection": "close"})
-        chunks.append(chunk)
+    try:
+        async with asyncio.timeout(services.body_seconds):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > services.max_body_bytes:
+                    raise _too_large(services)
+                chunks.append(chunk)
+    except TimeoutError:
+        detail = f"The delivery did not arrive within {services.body_seconds:g} s."
+        raise ApiError(408, "body-too-slow", detail, {"Connection": "close"}) from None
     return b"".join(chunks)
+
+
+def _stated_bytes(headers: dict[str, str]) -> int:
+    return int(headers.get("content-length", "0"))
+
+
+def _too_large(services: WebhookServices) -> ApiError:
+    detail = f"A delivery may have at most {services.max_body_bytes} bytes."
+    return ApiError(413, "payload-too-large", detail, {"Connection": "close"})
 
 
 async def _verified(
@@ -187,11 +231,8 @@ def _first(headers: dict[str, str], names: tuple[str, ...]) -> str:
 
 def _kept(headers: dict[str, str]) -> dict[str, str]:
     """Headers that say something about the delivery; never a secret, because GitLab's token is one."""
-    return {
-        name: value[:500]
-        for name, value in headers.items()
-        if _KEPT_HEADERS.fullmatch(name) and not _SECRET_HEADERS.fullmatch(name)
-    }
+    wanted = (name for name in headers if _KEPT_HEADERS.fullmatch(name) and not _SECRET_HEADERS.fullmatch(name))
+    return {name[:100]: headers[name][:500] for name in islice(wanted, _MAX_HEADERS)}
 
 
 async def _off_loop(incoming: _Request, work: Any) -> Any:

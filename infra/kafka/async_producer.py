@@ -12,10 +12,14 @@ from confluent_kafka import KafkaError
 from confluent_kafka import Producer as Client
 
 from core.eventlog.envelope import Position
+from core.eventlog.topics import WEBHOOKS_TOPIC
 from core.ports import LogUnavailable, OutgoingRecord
 from infra.kafka.connection import CLIENT_ERRORS, Connection, translate
 from infra.kafka.producer import producer_config
 
+# How long close() may have to wait for the thread.
+_POLL_SECONDS = 0.25
+_REACH_SECONDS = 2.0
 _Outcome = tuple["asyncio.Future[Position]", Position | None, str]
 
 
@@ -46,6 +50,13 @@ class KafkaAsyncProducer:
             translate(error, f"writing to {topic}:{partition}")
         return await future
 
+    async def reach(self) -> None:
+        """Ask the cluster something. Raises LogUnavailable where no broker answers."""
+        try:
+            await asyncio.to_thread(self._client.list_topics, WEBHOOKS_TOPIC, _REACH_SECONDS)
+        except CLIENT_ERRORS as error:
+            translate(error, "asking Kafka for the topics")
+
     async def close(self) -> None:
         """Wait for what is under way, then stop."""
         await asyncio.to_thread(self._client.flush, 10.0)
@@ -61,7 +72,7 @@ class KafkaAsyncProducer:
 
     def _serve(self) -> None:
         while not self._stopping.is_set():
-            self._client.poll(1.0)
+            self._client.poll(_POLL_SECONDS)
 
     def _settle(self, future: "asyncio.Future[Position]", error: KafkaError | None, message: Any) -> None:
         """Runs on the polling thread (or in flush): one wake-up of the loop serves all that came meanwhile."""

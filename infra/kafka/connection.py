@@ -9,8 +9,8 @@ from confluent_kafka import KafkaError, KafkaException
 
 from core.ports import Fenced, LogUnavailable
 
-# What the embedded broker takes; another broker may take less and then refuses with a precise error.
-MAX_RECORD_BYTES: Final = 5 * 1024 * 1024
+# What a reading client keeps ahead of its reader. A single larger record still comes; only not several of them.
+READ_AHEAD_BYTES: Final = 16 << 20
 
 log: Final = logging.getLogger("sealane.kafka")
 
@@ -35,6 +35,19 @@ class Connection:
 
     bootstrap: str
     security: Mapping[str, str] = field(default_factory=dict)
+
+    def reading(self, client_id: str, **settings: Any) -> dict[str, Any]:
+        """config() of a client that reads committed records and keeps its offsets itself."""
+        return self.config(
+            client_id,
+            enable_auto_commit=False,
+            enable_auto_offset_store=False,
+            isolation_level="read_committed",
+            fetch_queue_backoff_ms=5,
+            fetch_max_bytes=READ_AHEAD_BYTES,
+            queued_max_messages_kbytes=READ_AHEAD_BYTES // 1024,
+            **settings,
+        )
 
     def config(self, client_id: str, **settings: Any) -> dict[str, Any]:
         """A librdkafka configuration; `fetch_wait_max_ms=5` stands for `fetch.wait.max.ms`."""

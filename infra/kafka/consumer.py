@@ -29,16 +29,12 @@ class KafkaGroupConsumer:
         timeout_seconds: float = 30.0,
     ) -> None:
         self._timeout = timeout_seconds
-        config = connection.config(
+        config = connection.reading(
             client_id or group,
             group_id=group,
             group_protocol="consumer",
-            enable_auto_commit=False,
-            enable_auto_offset_store=False,
-            isolation_level="read_committed",
             auto_offset_reset="earliest",
             fetch_wait_max_ms=fetch_wait_ms,
-            fetch_queue_backoff_ms=5,
             max_poll_interval_ms=max_poll_interval_seconds * 1000,
         )
         if instance_id:

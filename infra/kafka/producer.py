@@ -7,12 +7,16 @@ from confluent_kafka import KafkaError
 from confluent_kafka import Producer as Client
 
 from core.eventlog.envelope import Position
+from core.eventlog.topics import DELIVERY_RECORD_BYTES
 from core.ports import LogUnavailable, OutgoingRecord
-from infra.kafka.connection import CLIENT_ERRORS, MAX_RECORD_BYTES, Connection, translate
+from infra.kafka.connection import CLIENT_ERRORS, Connection, translate
 
 
 def producer_config(connection: Connection, client_id: str, timeout_seconds: float, linger_ms: float) -> dict[str, Any]:
-    """The settings of every non-transactional producer: durable, in order, giving up after `timeout_seconds`."""
+    """The settings of every non-transactional producer: durable, in order, giving up after `timeout_seconds`.
+
+    It sends what any topic takes; the broker knows each topic's own limit.
+    """
     return connection.config(
         client_id,
         enable_idempotence=True,
@@ -22,7 +26,7 @@ def producer_config(connection: Connection, client_id: str, timeout_seconds: flo
         retry_backoff_ms=20,
         retry_backoff_max_ms=200,
         compression_type="lz4",
-        message_max_bytes=MAX_RECORD_BYTES,
+        message_max_bytes=DELIVERY_RECORD_BYTES,
     )
 
 

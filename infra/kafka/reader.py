@@ -41,16 +41,12 @@ class KafkaLogReader:
         self._positions: dict[TopicPartition, int] = {}
         self._errors = DeferredErrors()
         self._consumer = Consumer(
-            connection.config(
+            connection.reading(
                 client_id,
                 group_id=client_id,
-                enable_auto_commit=False,
-                enable_auto_offset_store=False,
                 enable_partition_eof=True,
-                isolation_level="read_committed",
                 auto_offset_reset="error",
                 fetch_wait_max_ms=fetch_wait_ms,
-                fetch_queue_backoff_ms=5,
             )
         )
 

@@ -21,7 +21,7 @@ from core.ports import LogReader, LogUnavailable, Record, TopicPartition
 
 log: Final = logging.getLogger("sealane.tail")
 
-_POLL_SECONDS = 1.0
+_POLL_SECONDS = 0.25
 _RETRY_SECONDS = 1.0
 _MAX_BATCHES_AHEAD = 64
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from confluent_kafka import KafkaError, Producer
 from confluent_kafka import TopicPartition as KafkaPartition
 
+from core.eventlog.topics import SNAPSHOT_RECORD_BYTES
 from core.ports import Fenced, LogUnavailable, OutgoingRecord, TopicPartition
-from infra.kafka.connection import CLIENT_ERRORS, MAX_RECORD_BYTES, Connection, is_fencing, kafka_error, log, translate
+from infra.kafka.connection import CLIENT_ERRORS, Connection, is_fencing, kafka_error, log, translate
 
 if TYPE_CHECKING:
     from confluent_kafka.cimpl import DeliveryCallback
@@ -55,7 +56,7 @@ class KafkaTransactionalProducer:
                 linger_ms=5,
                 queue_buffering_max_messages=1_000_000,
                 compression_type="lz4",
-                message_max_bytes=MAX_RECORD_BYTES,
+                message_max_bytes=SNAPSHOT_RECORD_BYTES,
             )
         )
         self._insist(self._producer.init_transactions, f"starting transactions as '{transactional_id}'")

@@ -15,6 +15,7 @@ from infra.memory.clock import ManualClock
 from infra.memory.groups import MemoryGroup
 from infra.memory.partition import MemoryPartition, Transaction
 
+# As the embedded broker has it for topics that say nothing else.
 MAX_RECORD_BYTES = 5 * 1024 * 1024
 
 
@@ -87,10 +88,12 @@ class MemoryLog:
             self._changed.wait(seconds)
 
     def append(self, record: OutgoingRecord, transaction: Transaction | None = None) -> int:
-        if len(record.value or b"") > MAX_RECORD_BYTES:
-            raise LogUnavailable(f"writing to {record.topic}: more than {MAX_RECORD_BYTES} bytes")
         where = TopicPartition(record.topic, record.partition)
-        offset = self.partition(where).append(record, transaction, int(self._seconds() * 1000))
+        partition = self.partition(where)
+        limit = int(self.specs[record.topic].config.get("max.message.bytes", MAX_RECORD_BYTES))
+        if len(record.value or b"") > limit:
+            raise LogUnavailable(f"writing to {record.topic}: more than {limit} bytes")
+        offset = partition.append(record, transaction, int(self._seconds() * 1000))
         if transaction is not None:
             transaction.partitions[where] = None
         self._changed.notify_all()

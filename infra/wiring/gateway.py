@@ -4,6 +4,7 @@ import asyncio
 import base64
 import secrets
 import signal
+import socket
 from collections.abc import Awaitable, Callable
 
 import uvicorn
@@ -57,8 +58,6 @@ def serve_gateway(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    # uvicorn raises the signal that stopped it once more, which would end the process before anything is closed.
-    signal.signal(signal.SIGTERM, lambda *_: None)
     wired = GatewayWiring(settings)
     config = uvicorn.Config(
         wired.app(),
@@ -72,9 +71,25 @@ async def _serve(settings: Settings) -> None:
         h11_max_incomplete_event_size=64 << 10,
     )
     try:
-        await uvicorn.Server(config).serve()
+        server = GatewayServer(config, wired.closing)
+        # uvicorn raises the signal again when it is done, which would end the process before close().
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, server.handle_exit)
+        await server.serve()
     finally:
         await wired.close()
+
+
+class GatewayServer(uvicorn.Server):
+    """uvicorn, which tells the streams to end before it waits for them. WebSockets it closes with 1012 (restart)."""
+
+    def __init__(self, config: uvicorn.Config, closing: asyncio.Event) -> None:
+        super().__init__(config)
+        self._closing = closing
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._closing.set()
+        await super().shutdown(sockets)
 
 
 class GatewayWiring:
@@ -126,9 +141,12 @@ class GatewayWiring:
         self._state = app.state.gateway
         return app
 
+    @property
+    def closing(self) -> asyncio.Event:
+        return self._gateway.closing
+
     async def close(self) -> None:
-        await self._tail.close()
-        await self._producer.close()
+        await asyncio.gather(self._tail.close(), self._producer.close())
         await self._db.close()
 
     def _services(
@@ -146,7 +164,7 @@ class GatewayWiring:
             log_readers=lambda: log_reader(self._settings, "sealane-log-viewer"),
             webhook_secret=self._key.webhook_secret,
             redeliver=self._redeliver,
-            checks={"kafka": self._tail.ready, "postgres": self._ask_postgres},
+            checks={"kafka": self._ask_kafka, "postgres": self._ask_postgres},
             routers=routers,
             background=background,
         )
@@ -171,6 +189,10 @@ class GatewayWiring:
             owner.token_id,
             owner.expires_at,
         )
+
+    async def _ask_kafka(self) -> None:
+        await self._producer.reach()
+        await self._tail.ready()
 
     async def _ask_postgres(self) -> None:
         await app_queries.get_app(self._db, "-")
@@ -206,6 +228,7 @@ class GatewayWiring:
                 results=lambda delivery: delivery_results(self._db, delivery),
                 run=lambda run: run_detail(self._db, run),
                 caught_up=self._caught_up,
+                closing=lambda: self._gateway.closing,
                 public_url=self._settings.url,
             ),
         )

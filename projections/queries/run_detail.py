@@ -116,7 +116,6 @@ def _job(row: RowMapping, attempts: tuple[Attempt, ...]) -> Job:
         "id": row["job_id"],
         "state": state,
         "reason": row["blocked_reason"] or row["detail"] or row["reason"],
-        "queue_position": None,
         "duration_seconds": seconds_between(row["started_at"], row["finished_at"]),
         "steps": newest.steps if newest and row["state"] != "pending" else planned,
         "attempts": attempts,

@@ -102,8 +102,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """`reason` says in words why the job is in its state; `steps` are those of the newest attempt, or as planned.
 
-    `attempt` is the newest attempt's number, 0 before the first; `queue_position` counts from 1 in its pool;
-    at `deadline_at` the job ends, or is tried again, if nothing is heard of it.
+    `attempt` is the newest attempt's number, 0 before the first; at `deadline_at` the job ends, or is tried again,
+    if nothing is heard of it.
     """
 
     id: str
@@ -119,7 +119,6 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     priority: int
     attempt: int
     agent_id: str | None
-    queue_position: int | None
     queued_at: datetime | None
     started_at: datetime | None
     finished_at: datetime | None

@@ -6,7 +6,7 @@ import pytest
 
 from core.eventlog.envelope import Position
 from core.ports import LogUnavailable, OutgoingRecord, TopicPartition
-from tests.contract.worlds import World, new_topic, read_all
+from tests.contract.worlds import TOO_LARGE, World, new_topic, read_all
 
 
 def test_send_all_answers_with_the_positions_in_the_order_given(world: World) -> None:
@@ -26,7 +26,7 @@ def test_record_that_is_too_large_is_refused(world: World) -> None:
     topic = new_topic(world)
 
     with pytest.raises(LogUnavailable):
-        world.producer().send_all([OutgoingRecord(topic, 0, b"k", b"x" * 6_000_000)])
+        world.producer().send_all([OutgoingRecord(topic, 0, b"k", TOO_LARGE)])
 
 
 async def test_async_send_answers_with_the_position_once_it_is_durable(world: World) -> None:
@@ -47,5 +47,5 @@ async def test_async_record_that_is_too_large_is_refused(world: World) -> None:
     producer = world.async_producer()
 
     with pytest.raises(LogUnavailable):
-        await producer.send(OutgoingRecord(topic, 0, b"k", b"x" * 6_000_000))
+        await producer.send(OutgoingRecord(topic, 0, b"k", TOO_LARGE))
     await producer.close()

@@ -4,7 +4,7 @@ import pytest
 
 from core.ports import Fenced, LogUnavailable, OutgoingRecord, TopicPartition
 from tests.contract.groups import Member, poll_until
-from tests.contract.worlds import World, new_name, new_topic, read_all
+from tests.contract.worlds import TOO_LARGE, World, new_name, new_topic, read_all
 
 
 def outgoing(where: TopicPartition, value: bytes = b"v") -> OutgoingRecord:
@@ -126,7 +126,7 @@ def test_record_that_is_too_large_fails_the_transaction_and_the_next_one_works(w
     def too_large() -> None:
         producer.begin()
         producer.send(outgoing(where, b"small"))
-        producer.send(outgoing(where, b"x" * 6_000_000))
+        producer.send(outgoing(where, TOO_LARGE))
         producer.commit()
 
     with pytest.raises(LogUnavailable):

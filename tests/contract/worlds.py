@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from random import Random
 from typing import Protocol, TypeVar
 
 from core.eventlog.topics import TopicSpec
@@ -27,6 +28,9 @@ from infra.memory.consumer import MemoryGroupConsumer
 from infra.memory.log import MemoryLog
 from infra.memory.producer import MemoryAsyncProducer, MemoryProducer, MemoryTransactionalProducer
 from infra.memory.reader import MemoryLogReader
+
+# Of a kind that does not compress: brokers look at what they get.
+TOO_LARGE = Random(1).randbytes(6_000_000)
 
 
 class Closing(Protocol):

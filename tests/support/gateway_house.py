@@ -33,7 +33,7 @@ from infra.kafka.producer import KafkaProducer
 from infra.kafka.topics import apply
 from infra.keys import InstallationKey
 from infra.settings import Settings
-from infra.wiring.gateway import GatewayWiring
+from infra.wiring.gateway import GatewayServer, GatewayWiring
 from infra.wiring.parts import Loop, kafka, make_processor, migrate_database, projection_loops, topic_admin
 
 Json = dict[str, Any]
@@ -221,7 +221,7 @@ class RunningGateway:
             ws="websockets-sansio",
             timeout_graceful_shutdown=2,
         )
-        self._server = uvicorn.Server(config)
+        self._server = GatewayServer(config, wired.closing)
         try:
             await self._server.serve()
         finally:

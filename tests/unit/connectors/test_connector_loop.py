@@ -45,7 +45,7 @@ class World:
         reader.assign({TopicPartition(topic, 0): 0})
         return reader.poll(1000, 0)
 
-    def run(self, handler: object, until: Callable[[], bool], threads: int = 2) -> None:
+    def run(self, handler: object, until: Callable[[], bool], threads: int = 2, max_open_bytes: int = 1 << 20) -> None:
         """Run the connector until the condition holds, then let it stop."""
         connector = Connector(
             handler=handler,  # type: ignore[arg-type]
@@ -53,6 +53,7 @@ class World:
             producer=MemoryProducer(self.log, "connector"),
             metrics=self.metrics,
             threads=threads,
+            max_open_bytes=max_open_bytes,
         )
         stop = threading.Event()
         thread = threading.Thread(target=connector.run, args=(stop,))
@@ -228,3 +229,26 @@ def test_delivery_that_can_not_be_understood_is_kept_and_its_app_is_told() -> No
 def test_record_that_is_no_delivery_is_kept_as_a_dead_letter() -> None:
     (letter,) = ingested(b"\x00")
     assert letter.topic == DEAD_LETTERS_TOPIC
+
+
+def test_no_more_is_read_ahead_than_fits_in_memory() -> None:
+    world = World()
+    for number in range(9):
+        world.put(b"0123456789", key=str(number))
+    lock, waiting, most = threading.Lock(), 0, 0
+    gate = threading.Barrier(3)
+
+    def act(text: str, attempt: int) -> Result:
+        nonlocal waiting, most
+        with lock:
+            waiting += 1
+            most = max(most, waiting)
+        gate.wait(20)
+        with lock:
+            waiting -= 1
+        return ()
+
+    recorder = Recorder(act)
+    world.run(recorder, lambda: len(recorder.done) == 9, threads=9, max_open_bytes=30)
+
+    assert most == 3

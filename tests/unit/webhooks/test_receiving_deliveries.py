@@ -19,7 +19,7 @@ from core.ports import LogUnavailable, TopicPartition
 from gateway.errors import install_error_handlers
 from gateway.webhooks.deliveries import redeliver
 from gateway.webhooks.router import webhooks_router
-from gateway.webhooks.services import WebhookServices
+from gateway.webhooks.services import LARGE_AT_ONCE, MAX_BODY_BYTES, WebhookServices
 from gateway.webhooks.signatures import gitlab_signing_token, sign
 from infra.memory.log import Call, MemoryLog
 from infra.memory.producer import MemoryAsyncProducer
@@ -58,7 +58,7 @@ def secret_of(app: str) -> str:
 class World:
     """An endpoint over a log in memory."""
 
-    def __init__(self, max_body_bytes: int = 1 << 20) -> None:
+    def __init__(self, max_body_bytes: int = 1 << 20, body_seconds: float = 30.0) -> None:
         self.log = MemoryLog()
         for spec in TOPOLOGY.topic_specs():
             self.log.create(spec)
@@ -71,6 +71,7 @@ class World:
             clock=self.log.clock,
             new_id=lambda: next(ids),
             max_body_bytes=max_body_bytes,
+            body_seconds=body_seconds,
         )
         app = FastAPI()
         install_error_handlers(app)
@@ -277,12 +278,78 @@ async def test_body_over_the_limit_is_refused_while_it_streams() -> None:
     assert world.stored() == []
 
 
-async def test_body_that_no_record_can_hold_is_refused_for_good() -> None:
-    large = s.github_push(head_commit={"id": s.AFTER, "message": "x" * (4 << 20)})
-    async with World(max_body_bytes=25 << 20).client as client:
-        answer = await client.post("/webhooks/github", content=large.body, headers=signed(large, "shop"))
-    assert problem(answer) == (413, "payload-too-large")
-    assert "log takes" in answer.json()["detail"]
+def padded(size: int) -> Sample:
+    """A push whose body has exactly `size` bytes."""
+    bare = len(s.github_push(padding="").body)
+    return s.github_push(padding="x" * (size - bare))
+
+
+async def test_largest_body_fits_into_the_log() -> None:
+    largest = padded(MAX_BODY_BYTES)
+    world = World(max_body_bytes=MAX_BODY_BYTES)
+    async with world.client:
+        answer = await world.post(largest, "shop", **{f"X-Hook-{number}": "x" * 1000 for number in range(100)})
+        over = await world.post(padded(MAX_BODY_BYTES + 1), "shop", "d-2")
+    assert answer.status_code == 202
+    assert problem(over) == (413, "payload-too-large")
+    (kept,) = world.stored()
+    assert (kept.body, len(kept.headers)) == (largest.body, 50)
+
+
+async def test_large_deliveries_wait_for_each_other() -> None:
+    world = World(max_body_bytes=MAX_BODY_BYTES)
+    most = 0
+    reading = 0
+
+    async def slow(body: bytes) -> AsyncIterator[bytes]:
+        nonlocal most, reading
+        reading += 1
+        most = max(most, reading)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        yield body
+        reading -= 1
+
+    sample = s.github_push()
+    async with world.client:
+        answers = await asyncio.gather(
+            *(
+                world.client.post(
+                    "/webhooks/github", content=slow(sample.body), headers=signed(sample, "shop", f"d-{number}")
+                )
+                for number in range(8)
+            )
+        )
+    assert {answer.status_code for answer in answers} == {202}
+    assert len(world.stored()) == 8
+    assert most == LARGE_AT_ONCE
+
+
+async def test_delivery_that_finds_no_room_is_sent_again_later() -> None:
+    world = World(max_body_bytes=MAX_BODY_BYTES, body_seconds=0.05)
+    for _ in range(LARGE_AT_ONCE):
+        await world.services.large.acquire()
+    async with world.client:
+        large = await world.post(padded(1 << 20), "shop")
+        small = await world.post(s.github_push(), "shop", "d-2")
+    assert problem(large) == (503, "busy")
+    assert int(large.headers["retry-after"]) > 0
+    assert small.status_code == 202
+    assert [each.delivery_id for each in world.stored()] == ["d-2"]
+
+
+async def test_body_that_never_ends_gives_its_room_back() -> None:
+    world = World(body_seconds=0.05)
+
+    async def stuck() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    async with world.client:
+        answer = await world.client.post("/webhooks/github", content=stuck(), headers=signed(s.github_push(), "shop"))
+        next_one = await world.post(s.github_push(), "shop")
+    assert problem(answer) == (408, "body-too-slow")
+    assert next_one.status_code == 202
 
 
 async def test_unknown_forge_and_content_type_are_refused(world: World) -> None:
