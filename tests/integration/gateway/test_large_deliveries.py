@@ -12,7 +12,7 @@ import pytest
 
 from gateway.webhooks.services import MAX_BODY_BYTES
 from gateway.webhooks.signatures import sign
-from infra.wiring.parts import worker_loops
+from infra.wiring.parts import worker_parts
 from tests.support.forge_payloads.samples import github_push
 from tests.support.gateway_house import GatewayHouse, Json
 
@@ -22,7 +22,7 @@ NEARLY_25_MB = MAX_BODY_BYTES - 100_000
 @pytest.fixture(autouse=True)
 def ingest(house: GatewayHouse) -> Iterator[None]:
     stop = threading.Event()
-    thread = threading.Thread(target=worker_loops(house.settings)["ingest"], args=(stop,))
+    thread = threading.Thread(target=worker_parts(house.settings).loops["ingest"], args=(stop,))
     thread.start()
     yield
     stop.set()
