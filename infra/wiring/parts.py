@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from infra.clock import SystemClock
 from infra.kafka.admin import KafkaTopicAdmin
+from infra.kafka.cluster_admin import KafkaClusterAdmin
 from infra.kafka.connection import Connection
 from infra.kafka.consumer import KafkaGroupConsumer
 from infra.kafka.reader import KafkaLogReader
@@ -37,7 +38,12 @@ def topic_admin(settings: Settings) -> KafkaTopicAdmin:
         kafka(settings),
         replication_factor=settings.replication_factor,
         min_insync_replicas=settings.min_insync_replicas,
+        topology=settings.topology,
     )
+
+
+def cluster_admin(settings: Settings) -> KafkaClusterAdmin:
+    return KafkaClusterAdmin(kafka(settings), settings.topology, settings.replication_factor, PROCESSOR_GROUP)
 
 
 def log_reader(settings: Settings, client_id: str) -> KafkaLogReader:
