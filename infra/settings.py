@@ -41,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     data_dir: str = ".sealane"
     regions: tuple[str, ...] = ("us-east", "eu-west", "ap-south")
     partitions_per_region: int = 1
+    brokers: int = 1
     kafka_bootstrap_servers: str = ""
     replication_factor: int = 1
     min_insync_replicas: int = 1
@@ -123,6 +124,8 @@ def _check(settings: Settings) -> None:
         raise SettingsError("SEALANE_PARTITIONS_PER_REGION must be between 1 and 1000")
     if not 0 < settings.port < 65536:
         raise SettingsError(f"SEALANE_PORT must be between 1 and 65535, not {settings.port}")
+    if not 1 <= settings.brokers <= 9 or settings.brokers == 2:
+        raise SettingsError(f"SEALANE_BROKERS must be 1, or 3 to 9 (two can't outvote one), not {settings.brokers}")
     unknown = set(settings.forges) - set(FORGES_WITH_STATUS)
     if unknown:
         raise SettingsError(f"[forges] knows {', '.join(FORGES_WITH_STATUS)}, not {', '.join(sorted(unknown))}")

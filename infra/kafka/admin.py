@@ -83,7 +83,8 @@ class KafkaTopicAdmin:
         moves = []
         for place in partition_places(self._admin):
             replicas = placement.replicas(place.partition) if place.topic in wanted else None
-            if replicas and set(replicas) != set(place.replicas):
+            # Fewer copies are never made: that would be a mistake of the settings.
+            if replicas and set(replicas) != set(place.replicas) and len(replicas) >= len(place.replicas):
                 moves.append(ReplicaMove(place.topic, place.partition, replicas))
         return tuple(moves)
 

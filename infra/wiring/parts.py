@@ -85,6 +85,11 @@ def repositories_root(settings: Settings) -> Path:
     return settings.data_path / "git"
 
 
+def _mirrors_root(settings: Settings) -> Path:
+    """Workers that share a disk don't fetch into each other's mirrors: `instance` tells them apart."""
+    return settings.data_path / ("mirrors" if settings.instance == "1" else f"mirrors-{settings.instance}")
+
+
 def worker_loops(settings: Settings) -> dict[str, Loop]:
     """The projector, the log archiver and the connectors, each to run in a thread of its own."""
     from agents.connectors.commit_status import CommitStatus
@@ -98,7 +103,7 @@ def worker_loops(settings: Settings) -> dict[str, Loop]:
 
     clock, metrics = SystemClock(), ConnectorMetrics()
     producer = KafkaProducer(kafka(settings), "sealane-connectors")
-    mirrors = Mirrors(settings.data_path / "mirrors", repositories_root(settings))
+    mirrors = Mirrors(_mirrors_root(settings), repositories_root(settings))
     apis = {forge: Api(api.base_url or DEFAULT_FORGE_URLS[forge], api.token) for forge, api in settings.forges.items()}
     loops = projection_loops(settings)
     for handler, threads in (
