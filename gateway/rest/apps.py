@@ -5,6 +5,7 @@ from fastapi import APIRouter
 
 from core.catalog.commands import APP_COMMANDS, ArchiveApp, CreateApp, UpdateApp
 from core.eventlog.envelope import Stream
+from core.forges.urls import builtin_url
 from gateway.dependencies import Gateway, NamePart, Writing
 from gateway.errors import ApiError
 from gateway.rest.answers import Json, answers, decided, decides
@@ -31,7 +32,8 @@ async def list_apps(gateway: Gateway) -> Json:
 async def create_app(body: NewApp, gateway: Gateway, write: Writing) -> Json:
     """Register an app: a repository, and the region its runs live in."""
     region = body.region or gateway.services.topology.home_region
-    values = body.model_dump() | {"region": _known_region(gateway, region)}
+    repository = body.repository_url or builtin_url(body.name)
+    values = body.model_dump() | {"region": _known_region(gateway, region), "repository_url": repository}
     answer = await write.decide(app_target(gateway, body.name), CreateApp(**values))
     return decided(answer, 201, Location=f"{API}/apps/{body.name}")
 

@@ -30,7 +30,7 @@ class Body(BaseModel):
 
 class NewApp(Body):
     name: Name
-    repository_url: Url
+    repository_url: Url | None = Field(None, description="The built-in git server's, named as the app, if left out.")
     region: Region | None = Field(None, description="Where its runs live; the first configured region if left out.")
     forge: Forge = "builtin"
     default_branch: GitName = "main"
@@ -40,6 +40,12 @@ class NewApp(Body):
     @classmethod
     def _branch(cls, value: str) -> str:
         return check_git_name(value)
+
+    @model_validator(mode="after")
+    def _repository_of_a_forge(self) -> Self:
+        if self.repository_url is None and self.forge != "builtin":
+            raise ValueError(f"repository_url is needed: where {self.forge} keeps the repository")
+        return self
 
 
 class AppChanges(Body):

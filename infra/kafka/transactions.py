@@ -4,8 +4,10 @@ Only the last record of each partition carries a delivery callback: offsets grow
 last one has the highest, and a callback per record would cost as much as producing it.
 """
 
+import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from confluent_kafka import KafkaError, Producer
@@ -31,9 +33,12 @@ class KafkaTransactionalProducer:
         transactional_id: str,
         *,
         timeout_seconds: float = 30.0,
+        offsets_timeout_seconds: float = 5.0,
         transaction_timeout_seconds: int = 10,
     ) -> None:
         self._timeout = timeout_seconds
+        self._offsets_timeout = offsets_timeout_seconds
+        self._stuck = False
         self._open = False
         self._held: dict[tuple[str, int], OutgoingRecord] = {}
         self._highest: dict[TopicPartition, int] = {}
@@ -77,7 +82,17 @@ class KafkaTransactionalProducer:
         def send(timeout_seconds: float) -> None:
             self._producer.send_offsets_to_transaction(wanted, group_metadata, timeout_seconds)
 
-        self._insist(send, "adding consumed offsets to the transaction")
+        def insist() -> None:
+            self._insist(send, "adding consumed offsets to the transaction")
+
+        # After its coordinator was restarted librdkafka may wait for ever and ignore its timeout (its issues 5456 and
+        # 5511). A new producer gets through at once, so this one is left behind together with its thread.
+        try:
+            _within(self._offsets_timeout, insist)
+        except TimeoutError:
+            self._stuck, self._open = True, False
+            detail = f"adding consumed offsets to the transaction took over {self._offsets_timeout:g} s"
+            raise Fenced(f"{detail}: this producer is stuck") from None
 
     def commit(self) -> dict[TopicPartition, int]:
         for record in self._held.values():
@@ -100,6 +115,8 @@ class KafkaTransactionalProducer:
             raise Fenced(f"the transaction could not be aborted: {inner or error}") from error
 
     def close(self) -> None:
+        if self._stuck:
+            return
         try:
             self.abort()
             self._producer.purge()
@@ -150,3 +167,19 @@ class KafkaTransactionalProducer:
         if isinstance(error, LogUnavailable):
             raise error
         translate(error, doing)
+
+
+def _within(seconds: float, call: Callable[[], None]) -> None:
+    """Make a call that may never return. Raises TimeoutError, and leaves it behind, when it takes longer."""
+    ended: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            call()
+        except BaseException as error:
+            ended.set_exception(error)
+        else:
+            ended.set_result(None)
+
+    threading.Thread(target=run, name="kafka-call", daemon=True).start()
+    ended.result(seconds)

@@ -17,13 +17,15 @@ import httpx
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120.0
+# What the command line of a server that is not ours says.
+SERVERS = {"kafka": "kafka.Kafka", "postgres": "/postgres "}
 Json = dict[str, Any]
 
 
 class Platform:
     """Use as a context manager. `api` speaks to it as its administrator."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: object) -> None:
         self.folder = folder
         self.data = folder / "data"
         self.url = f"http://127.0.0.1:{_free_port()}"
@@ -32,6 +34,7 @@ class Platform:
             "SEALANE_PORT": self.url.rpartition(":")[2],
             "XDG_CONFIG_HOME": str(folder / "config"),
         }
+        self.environment |= {f"SEALANE_{name.upper()}": str(value) for name, value in settings.items()}
         self._process: subprocess.Popen[bytes] | None = None
         self.api = httpx.Client(base_url=self.url, timeout=30)
 
@@ -79,13 +82,13 @@ class Platform:
         return self.api.post(f"/api/v1{path}", json=body or {})
 
     def kill(self, role: str) -> None:
-        """`kill -9` of the process that plays the role (`gateway`, `processor 1`, `agent us-east`, `worker`)."""
-        os.kill(self._pid(role), signal.SIGKILL)
+        """`kill -9` of the process that plays the role (`gateway`, `processor 1`, `agent us-east`, `kafka`, ...)."""
+        os.kill(self.pid(role), signal.SIGKILL)
 
-    def _pid(self, role: str) -> int:
+    def pid(self, role: str) -> int:
         """Of the children of this platform's supervisor only."""
         assert self._process is not None
-        wanted = f"infra.roles {role}"
+        wanted = SERVERS.get(role, f"infra.roles {role}")
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit() and _parent(entry) == self._process.pid and wanted in _command(entry):
                 return int(entry.name)
