@@ -18,7 +18,8 @@ class Region(msgspec.Struct, frozen=True, kw_only=True):
 
     Of the `partitions` of the region's own block, `led_here` are led by its own brokers, `led_elsewhere` by others; the
     rest have no leader just now. `in_sync` of `replicas` copies of that block are in sync. `lag` are its commands that
-    are not decided yet; null while that can't be told. `evacuated_at` is that of its first evacuated pool.
+    are not decided yet (transaction markers at the end count too); null while that can't be told. `evacuated_at` is
+    that of its first evacuated pool.
 
     `state`: lost (it has no broker, and others have), evacuated (all its pools are), partly-evacuated, serving.
     """
