@@ -22,4 +22,7 @@ POLICIES: dict[str, tuple[Policy, ...]] = {
     "lease.accepted": (jobs.start_job,),
     "lease.lost": (jobs.lose_job,),
     "queue.job_explained": (jobs.explain_job,),
+    "queue.job_moved": (jobs.move_job,),
+    "job.move_refused": (jobs.drop_stray,),
+    "pool.restored": (jobs.recall_jobs,),
 }

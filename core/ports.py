@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from core.cluster import ClusterState, Placement, ReplicaMove
 from core.eventlog.envelope import CommandEnvelope, EventEnvelope, Position
 from core.eventlog.topics import TopicSpec
 
@@ -150,6 +151,28 @@ class TopicAdmin(Protocol):
     def add_partitions(self, name: str, total: int) -> None: ...
 
     def set_config(self, name: str, config: Mapping[str, str]) -> None: ...
+
+    def misplaced(self, names: Iterable[str]) -> tuple[ReplicaMove, ...]:
+        """Partitions of these topics whose replicas are on other brokers than they should; their order is no matter."""
+        ...
+
+    def place(self, moves: Iterable[ReplicaMove]) -> None:
+        """Kafka copies in the background; returns when it has begun. Raises LogUnavailable."""
+        ...
+
+
+class ClusterAdmin(Protocol):
+    """The brokers of all regions, as people who look after them see them."""
+
+    def state(self) -> ClusterState:
+        """Raises LogUnavailable."""
+        ...
+
+    def lead(self, moves: Iterable[ReplicaMove]) -> None:
+        """Prefer the first of these replicas as leaders, and make them so where they are in sync."""
+        ...
+
+    def placement(self, state: ClusterState) -> Placement: ...
 
 
 class Decision(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from prometheus_client import CollectorRegistry
 
 from core.eventlog.topics import Topology
-from core.ports import Clock, CommandBus, EventTail, LogReader, ObjectStore
+from core.ports import Clock, ClusterAdmin, CommandBus, EventTail, LogReader, ObjectStore
 from projections.queries.database import ReadSide
 
 
@@ -48,6 +48,7 @@ class GatewayServices:
     random_text: Callable[[int], str]
     bus: CommandBus
     tail: EventTail
+    cluster: ClusterAdmin
     db: ReadSide
     objects: ObjectStore
     log_readers: Callable[[], LogReader]

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from core.eventlog.envelope import CommandEnvelope, Position, Stream
 from core.eventlog.routing import make_command
 from core.eventlog.serialization import Catalogue, Message
+from core.ids import derived_id
 from core.ports import Decision, DecisionTimeout
 from gateway.decisions import decision_of, refusal
 from gateway.headers import CONSISTENCY_HEADER
@@ -66,6 +67,11 @@ class Write:
         self._key = key
         self.actor = actor
         self.command_id = command_id
+
+    def part(self, name: str) -> "Write":
+        """For a further command of the same request; `name` tells it from the others."""
+        command_id = derived_id(self.command_id, name)
+        return Write(self._gateway, self.actor, self._correlation_id, command_id, None)
 
     async def decide(self, target: Target, command: Message) -> Decided:
         """The accepted decision. Raises ApiError for a refusal, Undecided, or LogUnavailable."""

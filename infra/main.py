@@ -1,5 +1,6 @@
 """The `sealane` command, complete: what speaks to an installation (gateway/cli) and what runs one (here)."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -14,10 +15,15 @@ from infra.settings_command import settings_or_error
 
 def up(
     demo: Annotated[bool, typer.Option("--demo", help="Push the sample app even if it has runs already.")] = False,
+    brokers: Annotated[
+        int | None, typer.Option(help="3: a broker, gateway, processors and worker in each region (SEALANE_BROKERS).")
+    ] = None,
 ) -> None:
     """Start the whole platform on this machine and stay until Ctrl-C."""
     from infra.local.up import Up
 
+    if brokers is not None:
+        os.environ["SEALANE_BROKERS"] = str(brokers)
     Up(settings_or_error(), console, demo).run()
 
 

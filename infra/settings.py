@@ -44,6 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     data_dir: str = ".sealane"
     regions: tuple[str, ...] = ("us-east", "eu-west", "ap-south")
     partitions_per_region: int = 1
+    brokers: int = 1
     kafka_bootstrap_servers: str = ""
     replication_factor: int = 1
     min_insync_replicas: int = 1
@@ -139,6 +140,8 @@ def _check(settings: Settings) -> None:
             f"SEALANE_OTLP_ENDPOINT must be the http(s) URL of a collector, as http://127.0.0.1:4318, "
             f"not '{settings.otlp_endpoint}'"
         )
+    if not 1 <= settings.brokers <= 9 or settings.brokers == 2:
+        raise SettingsError(f"SEALANE_BROKERS must be 1, or 3 to 9 (two can't outvote one), not {settings.brokers}")
     unknown = set(settings.forges) - set(FORGES_WITH_STATUS)
     if unknown:
         raise SettingsError(f"[forges] knows {', '.join(FORGES_WITH_STATUS)}, not {', '.join(sorted(unknown))}")

@@ -5,7 +5,7 @@ import typer
 from gateway.cli.context import AsJson
 from gateway.cli.errors import CliError, Exit
 from gateway.cli.output import console, print_json
-from infra.kafka.topics import TopicMismatch, TopicPlan, apply, plan
+from infra.kafka.topics import TopicMismatch, TopicPlan, apply, look
 from infra.local.installation import with_running_servers
 from infra.settings_command import settings_or_error
 from infra.wiring.parts import topic_admin
@@ -17,7 +17,7 @@ topics = typer.Typer(help="Kafka topics: compare with the settings, create what 
 def plan_topics(as_json: AsJson = False) -> None:
     """Say what `apply` would do. Exit code 4 where something can't be repaired."""
     settings = with_running_servers(settings_or_error())
-    todo = plan(settings.topology.topic_specs(), topic_admin(settings).describe())
+    todo = look(topic_admin(settings), settings.topology.topic_specs())
     _show(todo, as_json, "nothing to do: all topics are as the settings ask for")
     if todo.refusals:
         raise typer.Exit(Exit.REFUSED)
@@ -25,7 +25,7 @@ def plan_topics(as_json: AsJson = False) -> None:
 
 @topics.command("apply")
 def apply_topics(as_json: AsJson = False) -> None:
-    """Create topics, add partitions, set configs. Never removes anything."""
+    """Create topics, add partitions, set configs, place replicas by region. Never removes anything."""
     settings = with_running_servers(settings_or_error())
     try:
         done = apply(topic_admin(settings), settings.topology.topic_specs())

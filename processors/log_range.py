@@ -1,6 +1,7 @@
 """Read a range of one partition to its end and stop, on a connection that is kept for the next time."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from core.ports import Clock, LogReader, LogUnavailable, Record, TopicPartition
 
@@ -18,25 +19,27 @@ class LogRange:
         self._reader: LogReader | None = None
 
     def bounds(self, where: TopicPartition) -> tuple[int, int]:
-        return self._open().bounds(where)
+        with self._renewed_after_failure():
+            return self._open().bounds(where)
 
     def read(self, where: TopicPartition, start: int, end: int) -> Iterator[Record]:
         """The records in [start, end). Raises LogUnavailable when nothing moves for `timeout_seconds`."""
         if start >= end:
             return
-        reader = self._open()
-        reader.assign({where: start})
-        position, moved_at = start, self._clock.now()
-        while position < end:
-            for record in reader.poll(_BATCH, _POLL_SECONDS):
-                if record.offset < end:
-                    yield record
-            before, position = position, reader.positions()[where]
-            now = self._clock.now()
-            if position > before:
-                moved_at = now
-            elif (now - moved_at).total_seconds() > self._timeout:
-                raise LogUnavailable(f"{where.topic}:{where.partition} stopped at offset {position}, before {end}")
+        with self._renewed_after_failure():
+            reader = self._open()
+            reader.assign({where: start})
+            position, moved_at = start, self._clock.now()
+            while position < end:
+                for record in reader.poll(_BATCH, _POLL_SECONDS):
+                    if record.offset < end:
+                        yield record
+                before, position = position, reader.positions()[where]
+                now = self._clock.now()
+                if position > before:
+                    moved_at = now
+                elif (now - moved_at).total_seconds() > self._timeout:
+                    raise LogUnavailable(f"{where.topic}:{where.partition} stopped at offset {position}, before {end}")
 
     def release(self) -> None:
         """Stop fetching; the connection stays."""
@@ -47,6 +50,15 @@ class LogRange:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+
+    @contextmanager
+    def _renewed_after_failure(self) -> Iterator[None]:
+        """A client that failed is not asked again: one was seen that never learned of a partition's new leader."""
+        try:
+            yield
+        except LogUnavailable:
+            self.close()
+            raise
 
     def _open(self) -> LogReader:
         if self._reader is None:

@@ -40,6 +40,35 @@ class DrainAgent(Message, frozen=True, kw_only=True):
     agent_id: str
 
 
+class ConfigurePool(Message, frozen=True, kw_only=True):
+    """Set the pool's fallback pools (`<region>/<pool>`) and how long it may be without agents before it uses them."""
+
+    TYPE = "pool.configure"
+    fallback: tuple[str, ...]
+    evacuate_after_seconds: int = 30
+
+
+class EvacuatePool(Message, frozen=True, kw_only=True):
+    """No new leases; waiting jobs move to the fallback pools. Running jobs are left alone."""
+
+    TYPE = "pool.evacuate"
+    by: str
+
+
+class RestorePool(Message, frozen=True, kw_only=True):
+    """The end of an evacuation."""
+
+    TYPE = "pool.restore"
+    by: str
+
+
+class RecallJobs(Message, frozen=True, kw_only=True):
+    """Pool `pool` works again: what came from there and still waits goes back."""
+
+    TYPE = "pool.recall"
+    pool: str
+
+
 class EnqueueJob(Message, frozen=True, kw_only=True):
     """An attempt wants a lease. Repeating it changes nothing."""
 
@@ -88,6 +117,10 @@ COMMANDS = Catalogue(
         DisconnectAgent,
         RecordHeartbeats,
         DrainAgent,
+        ConfigurePool,
+        EvacuatePool,
+        RestorePool,
+        RecallJobs,
         EnqueueJob,
         CancelJob,
         AcceptLease,

@@ -11,12 +11,17 @@
 | AcceptLease      | the attempt starts                                               | nothing, or `stale-lease` |
 | RefuseLease      | back into the queue, for other agents                            | `stale-lease`             |
 | ReleaseLease     | the slot is free for the next                                    | nothing                   |
+| ConfigurePool    | where its jobs go when it is evacuated                           | nothing                   |
+| EvacuatePool     | no more leases; what waits moves on                              | nothing                   |
+| RestorePool      | leases again; what moved and still waits is called back          | nothing                   |
+| RecallJobs       | what came from that pool and still waits goes back               | nothing                   |
 
 | waiting for                        | at the longest | then                                   |
 |------------------------------------|----------------|----------------------------------------|
 | an offer to be accepted            | 10 s           | it goes back, and elsewhere if it can  |
 | a word from an agent               | 30 s           | the agent is gone, its leases are lost |
 | agents that refused to be asked again | 60 s to 1 h | they are                               |
+| an agent to come, with a fallback  | its setting    | the pool is evacuated                  |
 """
 
 from collections.abc import Callable
@@ -25,7 +30,7 @@ from typing import Any
 
 from core.aggregate import Tick
 from core.eventlog.serialization import Message
-from core.pools import agents, leases
+from core.pools import agents, evacuation, leases
 from core.pools import commands as c
 from core.pools.draft import Draft
 from core.pools.events import RefusalsForgotten
@@ -46,7 +51,7 @@ def deadline(state: PoolState) -> datetime | None:
 
 
 def finished(state: PoolState) -> bool:
-    return not (state.agents or state.queue or state.leases)
+    return not (state.agents or state.queue or state.leases or state.fallback or state.evacuation)
 
 
 def _expire(draft: Draft, command: Tick) -> None:
@@ -58,6 +63,10 @@ def _expire(draft: Draft, command: Tick) -> None:
             leases.lapse_offer(draft, subject)
         elif kind == "retry":
             draft.tell(RefusalsForgotten(attempt_key=subject))
+        elif kind == "evacuate":
+            evacuation.evacuate_deserted(draft)
+        elif kind == "move":
+            evacuation.go_on(draft)
     _settle(draft)
 
 
@@ -65,6 +74,8 @@ def _settle(draft: Draft) -> None:
     """Whatever became possible is granted, and whatever is in the way is told."""
     if draft.events:
         agents.leave_drained(draft)
+        evacuation.follow_agents(draft)
+        evacuation.move_waiting(draft)
         explain_lanes(draft)
         grant_all(draft)
         explain_queued(draft)
@@ -89,4 +100,8 @@ _HANDLERS: dict[type[Any], Callable[[Draft, Any], None]] = {
     c.AcceptLease: leases.accept_lease,
     c.RefuseLease: _then_settle(leases.refuse_lease),
     c.ReleaseLease: _then_settle(leases.release_lease),
+    c.ConfigurePool: _then_settle(evacuation.configure_pool),
+    c.EvacuatePool: _then_settle(evacuation.evacuate_pool),
+    c.RestorePool: _then_settle(evacuation.restore_pool),
+    c.RecallJobs: _then_settle(evacuation.recall_jobs),
 }

@@ -8,7 +8,11 @@ from core.runs.spec import JobSpec
 
 
 class QueueEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One waiting attempt. Higher `priority` first; `labels` must all be carried by the agent."""
+    """One waiting attempt. Higher `priority` first; `labels` must all be carried by the agent.
+
+    `pinned`: the pipeline names the region itself, so the attempt never leaves it. `moved_from` are the pools it was
+    moved out of, the first one first, and `epoch` that of its last offer there.
+    """
 
     attempt_key: str
     app: str
@@ -17,6 +21,9 @@ class QueueEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     queued_at: datetime
     correlation_id: str = ""
     spec: JobSpec
+    pinned: bool = False
+    moved_from: tuple[str, ...] = ()
+    epoch: int = 0
 
 
 class HeldLease(msgspec.Struct, frozen=True):

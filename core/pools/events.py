@@ -7,6 +7,8 @@ from core.aggregate import SHELL_EVENTS
 from core.eventlog.serialization import Catalogue, Message
 from core.pools.entries import QueueEntry
 
+MoveReason = Literal["evacuated", "restored"]
+
 
 class AgentConnected(Message, frozen=True, kw_only=True):
     """The agent is here (again). `revoked` are attempts it held that it must abandon now.
@@ -51,6 +53,62 @@ class AgentGone(Message, frozen=True, kw_only=True):
     TYPE = "agent.gone"
     agent_id: str
     reason: Literal["lost", "left"]
+
+
+class PoolConfigured(Message, frozen=True, kw_only=True):
+    """Where waiting jobs go when the pool is evacuated (`<region>/<pool>`, the first choice first; none: they wait).
+
+    The pool is evacuated by itself when it had no agent for `evacuate_after_seconds`.
+    """
+
+    TYPE = "pool.configured"
+    fallback: tuple[str, ...]
+    evacuate_after_seconds: int
+
+
+class PoolDeserted(Message, frozen=True, kw_only=True):
+    """No agent is left that takes jobs. The pool is evacuated at `evacuate_at`, unless one comes before."""
+
+    TYPE = "pool.deserted"
+    evacuate_at: datetime
+
+
+class PoolEvacuated(Message, frozen=True, kw_only=True):
+    """The pool grants no leases until it is restored; running jobs go on, waiting ones move to its fallback pools.
+
+    no-agents: by itself, and restored by the first agent that comes; asked: somebody (`by`) wanted it, and ends it.
+    """
+
+    TYPE = "pool.evacuated"
+    reason: Literal["no-agents", "asked"]
+    at: datetime
+    by: str = ""
+
+
+class EvacuationProgressed(Message, frozen=True, kw_only=True):
+    """Many jobs move in several decisions: the next is due at `next_at`; without one, all that can have moved."""
+
+    TYPE = "pool.evacuation_progressed"
+    next_at: datetime | None = None
+
+
+class PoolRestored(Message, frozen=True, kw_only=True):
+    """The pool works again. Jobs that went to its `fallback` pools and still wait there are called back."""
+
+    TYPE = "pool.restored"
+    reason: Literal["agents-connected", "asked"]
+    by: str = ""
+    fallback: tuple[str, ...] = ()
+
+
+class JobMoved(Message, frozen=True, kw_only=True):
+    """The waiting attempt left this queue for that of pool `to`, as `entry`."""
+
+    TYPE = "queue.job_moved"
+    attempt_key: str
+    to: str
+    entry: QueueEntry
+    reason: MoveReason
 
 
 class JobEnqueued(Message, frozen=True, kw_only=True):
@@ -146,6 +204,12 @@ EVENTS = Catalogue(
         HeartbeatsRecorded,
         AgentDraining,
         AgentGone,
+        PoolConfigured,
+        PoolDeserted,
+        PoolEvacuated,
+        EvacuationProgressed,
+        PoolRestored,
+        JobMoved,
         JobEnqueued,
         JobExplained,
         JobDequeued,

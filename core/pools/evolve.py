@@ -7,7 +7,7 @@ from typing import Any, Final
 from core.aggregate import CommandIgnored, CommandRejected
 from core.pools import events as e
 from core.pools.lanes import hold, put, refresh_lanes, take
-from core.pools.state import AgentClass, AgentState, LeaseState, PoolState, Waiting
+from core.pools.state import AgentClass, AgentState, Evacuation, LeaseState, PoolState, Waiting
 
 LOST_AFTER: Final = timedelta(seconds=30)
 
@@ -38,6 +38,8 @@ def _agent_connected(state: PoolState, event: e.AgentConnected) -> None:
         if agent.agent_class not in state.classes:
             state.classes[agent.agent_class] = AgentClass(labels)
         state.classes[agent.agent_class].members += 1
+        state.deserted = False
+        state.timers.clear("evacuate:")
     _heard(state, event.agent_id, agent, event.at)
     _place(state, event.agent_id, agent)
     refresh_lanes(state)
@@ -102,15 +104,45 @@ def _agent_gone(state: PoolState, event: e.AgentGone) -> None:
     refresh_lanes(state)
 
 
+def _pool_configured(state: PoolState, event: e.PoolConfigured) -> None:
+    state.fallback = event.fallback
+    state.evacuate_after_seconds = event.evacuate_after_seconds
+    state.deserted = False
+    state.timers.clear("evacuate:")
+
+
+def _pool_deserted(state: PoolState, event: e.PoolDeserted) -> None:
+    state.deserted = True
+    state.timers.set("evacuate:", event.evacuate_at)
+
+
+def _pool_evacuated(state: PoolState, event: e.PoolEvacuated) -> None:
+    since = state.evacuation.at if state.evacuation else event.at
+    state.evacuation = Evacuation(since, event.reason == "asked", event.by)
+    state.timers.clear("evacuate:")
+    refresh_lanes(state)
+
+
+def _evacuation_progressed(state: PoolState, event: e.EvacuationProgressed) -> None:
+    state.timers.set("move:", event.next_at)
+
+
+def _pool_restored(state: PoolState, event: e.PoolRestored) -> None:
+    state.evacuation = None
+    state.deserted = False
+    state.timers.clear("move:")
+    refresh_lanes(state)
+
+
 def _job_enqueued(state: PoolState, event: e.JobEnqueued) -> None:
-    put(state, Waiting(event.entry))
+    put(state, Waiting(event.entry, epoch=event.entry.epoch))
 
 
 def _job_explained(state: PoolState, event: e.JobExplained) -> None:
     state.queue[event.attempt_key].explained = event.reason
 
 
-def _job_dequeued(state: PoolState, event: e.JobDequeued) -> None:
+def _job_left(state: PoolState, event: e.JobDequeued | e.JobMoved) -> None:
     take(state, event.attempt_key)
     state.timers.clear(f"retry:{event.attempt_key}")
 
@@ -186,9 +218,15 @@ _EVOLVE: dict[type[Any], Callable[[PoolState, Any], None]] = {
     e.HeartbeatsRecorded: _heartbeats_recorded,
     e.AgentDraining: _agent_draining,
     e.AgentGone: _agent_gone,
+    e.PoolConfigured: _pool_configured,
+    e.PoolDeserted: _pool_deserted,
+    e.PoolEvacuated: _pool_evacuated,
+    e.EvacuationProgressed: _evacuation_progressed,
+    e.PoolRestored: _pool_restored,
     e.JobEnqueued: _job_enqueued,
     e.JobExplained: _job_explained,
-    e.JobDequeued: _job_dequeued,
+    e.JobDequeued: _job_left,
+    e.JobMoved: _job_left,
     e.LeaseGranted: _lease_granted,
     e.LeaseAccepted: _lease_accepted,
     e.LeaseReturned: _lease_returned,

@@ -4,6 +4,7 @@ from core.draft import peek
 from core.pools import events as e
 from core.pools.draft import Draft
 from core.pools.lanes import lane_key
+from core.pools.reasons import why_it_stays
 from core.pools.state import Lane
 
 
@@ -32,7 +33,12 @@ def _explain_if_queued(draft: Draft, attempt_key: str) -> None:
 
 
 def _explain(draft: Draft, attempt_key: str, reason: str) -> None:
-    if peek(draft.state.queue, attempt_key).explained != reason:
+    waiting = peek(draft.state.queue, attempt_key)
+    if draft.state.evacuation is not None:
+        stays = why_it_stays(draft.state, waiting.entry)
+        # What can leave is about to.
+        reason = f"{reason}: {stays}" if stays else waiting.explained
+    if waiting.explained != reason:
         draft.tell(e.JobExplained(attempt_key=attempt_key, reason=reason))
 
 

@@ -4,12 +4,15 @@ That all fitting agents are busy is no such reason: it is what queues are for, a
 """
 
 from core.draft import peek
+from core.pools.entries import QueueEntry
 from core.pools.state import PoolState
 
 
 def why_nobody_takes(state: PoolState, labels: list[str], avoid: list[str], classes: list[str]) -> str:
     """Empty where some agent can: one that is known (its connection may be broken just now) and doesn't leave."""
     region, _, pool = state.id.partition("/")
+    if state.evacuation is not None:
+        return f"pool {pool} in {region} is evacuated"
     if classes:
         return _all_refused(state, avoid, classes)
     if not state.agents:
@@ -21,6 +24,21 @@ def why_nobody_takes(state: PoolState, labels: list[str], avoid: list[str], clas
     if missing:
         return f"no agent with label{'s' * (len(missing) > 1)} {' and '.join(missing)} in {region}"
     return f"no agent in {region} carries the labels {' and '.join(labels)} together"
+
+
+def why_it_stays(state: PoolState, entry: QueueEntry) -> str:
+    """Why an attempt does not leave an evacuated pool. Empty where it can."""
+    if entry.pinned:
+        return "the pipeline names this region, so the job waits for it"
+    if not state.fallback:
+        return "no fallback pool is set, so its jobs may not leave and wait"
+    return "" if next_pool(state, entry) else "it was moved out of all fallback pools as well, and waits"
+
+
+def next_pool(state: PoolState, entry: QueueEntry) -> str | None:
+    """The first fallback pool that the attempt has not been in."""
+    been = {state.id, *entry.moved_from}
+    return None if entry.pinned else next((pool for pool in state.fallback if pool not in been), None)
 
 
 def _all_refused(state: PoolState, avoid: list[str], classes: list[str]) -> str:

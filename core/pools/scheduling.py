@@ -31,8 +31,8 @@ def schedule(state: PoolState, now: datetime) -> tuple[LeaseGranted, ...]:
 
 
 def grant_all(draft: Draft) -> None:
-    """Grant until no slot or no fitting attempt is left."""
-    while (grant := _next_grant(draft.state, draft.now)) is not None:
+    """Grant until no slot or no fitting attempt is left. An evacuated pool grants nothing."""
+    while draft.state.evacuation is None and (grant := _next_grant(draft.state, draft.now)) is not None:
         if peek(draft.state.queue, grant.attempt_key).explained:
             draft.tell(JobExplained(attempt_key=grant.attempt_key, reason=""))
         draft.tell(grant)

@@ -123,8 +123,19 @@ class AppShare(msgspec.Struct, omit_defaults=True):
         return share
 
 
+class Evacuation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why and since when the pool gives its waiting jobs away. `asked`: only who asked for it ends it."""
+
+    at: datetime
+    asked: bool = False
+    by: str = ""
+
+
 class PoolState(msgspec.Struct, omit_defaults=True):
-    """One pool: `id` is `<region>/<name>`. Queue and leases are by attempt key, apps by name."""
+    """One pool: `id` is `<region>/<name>`. Queue and leases are by attempt key, apps by name.
+
+    `deserted`: no agent is left that takes jobs, and that is on record.
+    """
 
     id: str
     agents: dict[str, AgentState] = {}
@@ -134,6 +145,10 @@ class PoolState(msgspec.Struct, omit_defaults=True):
     leases: dict[str, LeaseState] = {}
     apps: dict[str, AppShare] = {}
     timers: Timers = msgspec.field(default_factory=Timers)
+    fallback: tuple[str, ...] = ()
+    evacuate_after_seconds: int = 0
+    deserted: bool = False
+    evacuation: Evacuation | None = None
 
     def draft(self) -> "PoolState":
         state = copy(self)

@@ -11,6 +11,8 @@ word is refused with `stale-lease`. What was heard before changes nothing, becau
 from datetime import timedelta
 from typing import Any, Final
 
+import msgspec
+
 from core.aggregate import Rejected
 from core.runs import commands as c
 from core.runs import events as e
@@ -48,6 +50,21 @@ def explain_job(draft: Draft, command: c.ExplainJob) -> None:
     job = _job(draft.state, command.job_id)
     if job.status == "queued" and job.attempt == command.attempt and job.blocked != command.reason:
         draft.tell(e.JobBlocked(job_id=command.job_id, attempt=command.attempt, reason=command.reason))
+
+
+def move_job(draft: Draft, command: c.MoveJob) -> None:
+    job = _job(draft.state, command.job_id)
+    if job.status not in ("queued", "running") or job.attempt != command.attempt:
+        refuse_move(draft, command)
+    elif (job.region, job.pool) != (command.region, command.pool):
+        draft.tell(e.JobMoved(**msgspec.structs.asdict(command)))
+
+
+def refuse_move(draft: Draft, command: c.MoveJob) -> None:
+    """It ended while it was on its way: what ended it went to the pool it had left."""
+    draft.tell(
+        e.JobMoveRefused(job_id=command.job_id, attempt=command.attempt, region=command.region, pool=command.pool)
+    )
 
 
 def report_step(draft: Draft, command: c.ReportStep) -> None:

@@ -86,6 +86,17 @@ class ExplainJob(Message, frozen=True, kw_only=True):
     reason: str
 
 
+class MoveJob(Message, frozen=True, kw_only=True):
+    """The attempt's pool was evacuated (or works again): it waits in `pool` of `region` now."""
+
+    TYPE = "job.move"
+    job_id: str
+    attempt: int
+    region: str
+    pool: str
+    reason: str
+
+
 class ReportStep(Message, frozen=True, kw_only=True):
     """A step started (`outcome` None) or finished. Refused with `stale-lease` unless agent and epoch hold the lease."""
 
@@ -182,6 +193,7 @@ COMMANDS = Catalogue(
         AdmitRun,
         StartJob,
         ExplainJob,
+        MoveJob,
         ReportStep,
         FinishJob,
         LoseJob,

@@ -86,6 +86,7 @@ _TRANSITIONS: dict[type[Any], dict[RunStatus, Handler]] = {
     c.FinishJob: _row(attempts.finish_job, requested=_too_early),
     c.LoseJob: _row(attempts.lose_job, requested=_too_early),
     c.ExplainJob: _row(_nothing, running=attempts.explain_job),
+    c.MoveJob: _row(attempts.refuse_move, running=attempts.move_job),
     c.RefuseJob: _row(_nothing, running=attempts.refuse_job),
     c.ApproveStage: _row(_too_early, running=approvals.approve_stage, finished=_over),
     c.CancelRun: _row(

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from core.ids import region_of_run
 from core.runs.events import JobFinished, RunFinished, RunOutcome, StageFinished
 from core.runs.spec import Outcome
 from core.runs.state import RunState, StageState
@@ -15,13 +14,13 @@ def attempt_ending(
 ) -> JobFinished:
     """The end of the job's latest attempt. `more` are further fields of the event."""
     job = state.jobs[job_id]
-    plan = state.job_plan(job)
+    region, pool = state.place(job)
     return JobFinished(
         job_id=job_id,
         attempt=attempt,
         stage=job.stage,
-        region=plan.region or region_of_run(state.id),
-        pool=plan.pool,
+        region=region,
+        pool=pool,
         epoch=job.epoch if attempt == job.attempt else 0,
         outcome=outcome,
         reason=reason,

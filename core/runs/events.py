@@ -127,7 +127,10 @@ class ApprovalDecided(Message, frozen=True, kw_only=True):
 
 
 class JobQueued(Message, frozen=True, kw_only=True):
-    """An attempt waits for an agent of `pool` in `region`, until `expires_at` at the latest. `spec` is all it needs."""
+    """An attempt waits for an agent of `pool` in `region`, until `expires_at` at the latest. `spec` is all it needs.
+
+    `pinned`: the pipeline names the region itself, so the attempt stays there whatever happens.
+    """
 
     TYPE = "job.queued"
     job_id: str
@@ -140,6 +143,28 @@ class JobQueued(Message, frozen=True, kw_only=True):
     spec: JobSpec
     cause: str = ""
     expires_at: datetime | None = None
+    pinned: bool = False
+
+
+class JobMoved(Message, frozen=True, kw_only=True):
+    """The queued attempt waits in another pool now: its own was evacuated, or works again."""
+
+    TYPE = "job.moved"
+    job_id: str
+    attempt: int
+    region: str
+    pool: str
+    reason: str
+
+
+class JobMoveRefused(Message, frozen=True, kw_only=True):
+    """The attempt was over when its pool moved it: the pool it came to must drop it."""
+
+    TYPE = "job.move_refused"
+    job_id: str
+    attempt: int
+    region: str
+    pool: str
 
 
 class JobBlocked(Message, frozen=True, kw_only=True):
@@ -265,6 +290,8 @@ EVENTS = Catalogue(
         ApprovalGiven,
         ApprovalDecided,
         JobQueued,
+        JobMoved,
+        JobMoveRefused,
         JobBlocked,
         JobStarted,
         StepStarted,

@@ -135,8 +135,15 @@ def _job_queued(state: RunState, event: e.JobQueued) -> None:
     job.attempt = event.attempt
     job.epoch = 0
     job.agent_id = ""
+    job.region = job.pool = ""
     job.cancelling = False
     state.timers.set(f"job:{event.job_id}", event.expires_at)
+
+
+def _job_moved(state: RunState, event: e.JobMoved) -> None:
+    job = state.jobs[event.job_id]
+    job.region, job.pool = event.region, event.pool
+    job.blocked = ""
 
 
 def _job_blocked(state: RunState, event: e.JobBlocked) -> None:
@@ -251,6 +258,8 @@ _EVOLVE: dict[type[Any], Callable[[RunState, Any], None]] = {
     e.ApprovalGiven: _approval_given,
     e.ApprovalDecided: _approval_decided,
     e.JobQueued: _job_queued,
+    e.JobMoved: _job_moved,
+    e.JobMoveRefused: _nothing,
     e.JobBlocked: _job_blocked,
     e.JobStarted: _job_started,
     e.StepStarted: _step_started,

@@ -29,6 +29,7 @@ def queued(draft: Draft, job_id: str, resolved: JobPlan, cause: str = "") -> Job
         spec=_spec(state, resolved, job.stage, job.attempt + 1, region),
         cause=cause,
         expires_at=draft.now + QUEUE_TIMEOUT,
+        pinned=bool(resolved.region),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from core.draft import Overlay
+from core.ids import region_of_run
 from core.ordered import IdleTimers, Timers
 from core.pipeline.plan import JobPlan, Plan, StagePlan
 from core.runs.events import RunOutcome
@@ -27,6 +28,7 @@ class JobState(msgspec.Struct, omit_defaults=True):
 
     `steps` has 0, 1 or 2 for each step: not begun, begun, ended. `ended_*` name the last attempt that ended by
     its agent's own word, so that a word said twice is recognised. `retries` and `losses` count in this round.
+    `region` and `pool` are set while the attempt is elsewhere than the plan says.
     """
 
     stage: str
@@ -35,6 +37,8 @@ class JobState(msgspec.Struct, omit_defaults=True):
     attempt: int = 0
     epoch: int = 0
     agent_id: str = ""
+    region: str = ""
+    pool: str = ""
     steps: list[int] = []
     cancelling: bool = False
     blocked: str = ""
@@ -108,6 +112,11 @@ class RunState(msgspec.Struct, omit_defaults=True):
 
     def job_plan(self, job: JobState) -> JobPlan:
         return self.stage_plan(job.stage).jobs[job.index]
+
+    def place(self, job: JobState) -> tuple[str, str]:
+        """(region, pool) where the job's latest attempt is, or the next one will be asked for."""
+        plan = self.job_plan(job)
+        return job.region or plan.region or region_of_run(self.id), job.pool or plan.pool
 
     @property
     def group(self) -> str:

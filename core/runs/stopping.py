@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Final
 
-from core.ids import region_of_run
 from core.runs import events as e
 from core.runs.draft import Draft
 from core.runs.endings import attempt_ending
@@ -36,12 +35,12 @@ def cancel_request(draft: Draft, job_id: str, reason: str, waits: bool = False) 
     """`waits`: an agent has the attempt and is given time to say how it ended."""
     state = draft.state
     job = state.jobs[job_id]
-    plan = state.job_plan(job)
+    region, pool = state.place(job)
     return e.JobCancelRequested(
         job_id=job_id,
         attempt=job.attempt,
-        region=plan.region or region_of_run(state.id),
-        pool=plan.pool,
+        region=region,
+        pool=pool,
         reason=reason,
         deadline_at=draft.now + UNCONFIRMED_AFTER if waits else None,
     )

@@ -13,6 +13,7 @@ from gateway.cli.errors import CliError, Exit
 from gateway.cli.lint import lint
 from gateway.cli.logs import logs
 from gateway.cli.output import error_console
+from gateway.cli.regions import regions
 
 
 def make_cli() -> typer.Typer:
@@ -30,6 +31,7 @@ def make_cli() -> typer.Typer:
     cli.command()(operations.status)
     cli.add_typer(apps, name="apps")
     cli.add_typer(operations.agents, name="agents")
+    cli.add_typer(regions, name="regions")
     cli.add_typer(operations.deliveries, name="deliveries")
     cli.add_typer(operations.events, name="events")
     return cli

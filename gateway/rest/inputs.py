@@ -105,6 +105,13 @@ class Vote(Body):
     comment: Comment = ""
 
 
+class PoolSettings(Body):
+    fallback: list[PoolId] = Field(
+        max_length=20, description="Where waiting jobs go when the pool is evacuated, the first choice first."
+    )
+    evacuate_after_seconds: int = Field(30, ge=0, le=86_400, description="How long it may have no agent before that.")
+
+
 class NewPrincipal(Body):
     name: Name
     roles: list[Role] = Field(min_length=1, max_length=5)

@@ -1,19 +1,7 @@
 """All routers of the API: each of their routes needs a token."""
 
-from gateway.rest import (
-    app_settings,
-    apps,
-    deliveries,
-    events,
-    log_socket,
-    logs,
-    manual_runs,
-    operations,
-    principals,
-    run_commands,
-    runs,
-    system,
-)
+from gateway.rest import app_settings, apps, log_socket, logs, manual_runs, run_commands, runs
+from gateway.rest.operator_routers import OPERATOR_ROUTERS
 
 API_ROUTERS = (
     apps.router,
@@ -23,9 +11,5 @@ API_ROUTERS = (
     run_commands.router,
     logs.router,
     log_socket.router,
-    operations.router,
-    deliveries.router,
-    events.router,
-    principals.router,
-    system.router,
+    *OPERATOR_ROUTERS,
 )

@@ -27,17 +27,20 @@ class BrokerSettings:
     partitions; `group_session_ms` after its last report a killed one's partitions move on.
     A broker that was killed is let in again when `broker_session_ms` have passed since; shorter than a long pause of
     a busy machine would shut it out for no reason.
-    `controllers` are the `host:port` of every controller when there are more nodes than this one.
+    `voters` are the `id@host:port` of every controller when there are more nodes than this one: they may differ from
+    start to start, as a node of several keeps nobody's address.
+    `leader_balance_seconds` is how often leaders go back to a broker that has returned.
     """
 
     node_id: int = 1
     rack: str | None = None
-    controllers: tuple[str, ...] = ()
+    voters: tuple[str, ...] = ()
     replication_factor: int = 1
     min_insync_replicas: int = 1
     group_heartbeat_ms: int = 1000
     group_session_ms: int = 6000
     broker_session_ms: int = 3000
+    leader_balance_seconds: int = 10
     heap_mb: int = 256
 
 
@@ -58,7 +61,8 @@ def server_properties(settings: BrokerSettings, log_dir: Path, port: int, contro
 
 
 def _identity(settings: BrokerSettings, log_dir: Path, port: int, controller_port: int) -> dict[str, str]:
-    controllers = settings.controllers or (f"{HOST}:{controller_port}",)
+    alone = {"controller.quorum.bootstrap.servers": f"{HOST}:{controller_port}"}
+    quorum = {"controller.quorum.voters": ",".join(settings.voters)} if settings.voters else alone
     rack = {"broker.rack": settings.rack} if settings.rack else {}
     return {
         "process.roles": "broker,controller",
@@ -68,7 +72,7 @@ def _identity(settings: BrokerSettings, log_dir: Path, port: int, controller_por
         "inter.broker.listener.name": "PLAINTEXT",
         "controller.listener.names": "CONTROLLER",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-        "controller.quorum.bootstrap.servers": ",".join(controllers),
+        **quorum,
         "log.dirs": str(log_dir),
         "auto.create.topics.enable": "false",
         **rack,
@@ -87,6 +91,8 @@ def _replication(settings: BrokerSettings) -> dict[str, str]:
         "transaction.state.log.min.isr": in_sync,
         "share.coordinator.state.topic.replication.factor": factor,
         "share.coordinator.state.topic.min.isr": in_sync,
+        "leader.imbalance.check.interval.seconds": str(settings.leader_balance_seconds),
+        "leader.imbalance.per.broker.percentage": "0",
     }
 
 

@@ -8,7 +8,7 @@ import struct
 import subprocess
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra.embedded.errors import ServerError
@@ -37,12 +37,13 @@ class Runtime:
 
 @dataclass(frozen=True)
 class Node:
-    """A broker's place: everything it keeps is below `folder`."""
+    """A broker's place: everything it keeps is below `folder`. Nodes of one cluster share `cluster_id`."""
 
     folder: Path
     port: int
     controller_port: int
     settings: BrokerSettings
+    cluster_id: str = field(default_factory=lambda: new_cluster_id())
 
     @property
     def log_dir(self) -> Path:
@@ -73,7 +74,9 @@ def _format(runtime: Runtime, node: Node) -> None:
     shutil.rmtree(aside, ignore_errors=True)
     properties.write_text(_properties(node, aside))
     quiet = ("-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dlog4j2.statusLoggerLevel=OFF")
-    tool = ("kafka.tools.StorageTool", "format", "--standalone", "--cluster-id", new_cluster_id())
+    # Several nodes find each other by their settings; one alone must be told that it is.
+    alone = () if node.settings.voters else ("--standalone",)
+    tool = ("kafka.tools.StorageTool", "format", *alone, "--cluster-id", node.cluster_id)
     command = runtime.command(*quiet, *tool, "--config", str(properties))
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_FORMAT_TIMEOUT_SECONDS)
     if done.returncode != 0:

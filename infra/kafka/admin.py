@@ -16,18 +16,33 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs d
     ResourceType,
 )
 
-from core.eventlog.topics import TopicSpec
+from core.cluster import Placement, ReplicaMove
+from core.eventlog.topics import TopicSpec, Topology
+from infra.kafka.cluster_admin import partition_places, racks_of_brokers
 from infra.kafka.connection import CLIENT_ERRORS, Connection, kafka_error, translate
+from infra.kafka.reassignment import reassign
 
 _TIMEOUT_SECONDS = 30.0
 _PREFIX = "sealane."
 
 
 class KafkaTopicAdmin:
-    """See core.ports.TopicAdmin. One node: replication_factor=1, min_insync_replicas=1; a cluster: 3 and 2."""
+    """See core.ports.TopicAdmin. One node: replication_factor=1, min_insync_replicas=1; a cluster: 3 and 2.
 
-    def __init__(self, connection: Connection, *, replication_factor: int = 1, min_insync_replicas: int = 1) -> None:
+    With a `topology`, replicas are placed by region: on brokers whose rack has the region's name.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        replication_factor: int = 1,
+        min_insync_replicas: int = 1,
+        topology: Topology | None = None,
+    ) -> None:
         self._admin = AdminClient(connection.config("sealane-admin"))
+        self._connection = connection
+        self._topology = topology
         self._replication_factor = replication_factor
         self._durability = {"min.insync.replicas": str(min_insync_replicas)}
 
@@ -46,18 +61,47 @@ class KafkaTopicAdmin:
 
     def create(self, specs: Iterable[TopicSpec]) -> None:
         """Topics that are there already are left as they are: another process may have been faster."""
-        new = [
-            NewTopic(spec.name, spec.partitions, self._replication_factor, config={**self._durability, **spec.config})
-            for spec in specs
-        ]
-        if not new:
+        wanted = list(specs)
+        if not wanted:
             return
+        placement = self._placement()
+        new = [self._new_topic(spec, placement) for spec in wanted]
         for name, future in self._admin.create_topics(new, operation_timeout=_TIMEOUT_SECONDS).items():
             _result(future, f"creating {name}", KafkaError.TOPIC_ALREADY_EXISTS)
 
     def add_partitions(self, name: str, total: int) -> None:
-        for future in self._admin.create_partitions([NewPartitions(name, total)]).values():
+        present = sum(place.topic == name for place in partition_places(self._admin))
+        places = _places(self._placement(), range(present, total))
+        new = NewPartitions(name, total, replica_assignment=places) if places else NewPartitions(name, total)
+        for future in self._admin.create_partitions([new]).values():
             _result(future, f"adding partitions to {name}")
+
+    def misplaced(self, names: Iterable[str]) -> tuple[ReplicaMove, ...]:
+        placement, wanted = self._placement(), set(names)
+        if placement is None:
+            return ()
+        moves = []
+        for place in partition_places(self._admin):
+            replicas = placement.replicas(place.partition) if place.topic in wanted else None
+            # Fewer copies are never made: that would be a mistake of the settings.
+            if replicas and set(replicas) != set(place.replicas) and len(replicas) >= len(place.replicas):
+                moves.append(ReplicaMove(place.topic, place.partition, replicas))
+        return tuple(moves)
+
+    def place(self, moves: Iterable[ReplicaMove]) -> None:
+        reassign(self._connection, moves)
+
+    def _placement(self) -> Placement | None:
+        if self._topology is None:
+            return None
+        return Placement(self._topology, racks_of_brokers(self._admin), self._replication_factor)
+
+    def _new_topic(self, spec: TopicSpec, placement: Placement | None) -> NewTopic:
+        config = {**self._durability, **spec.config}
+        places = _places(placement, range(spec.partitions))
+        if places:
+            return NewTopic(spec.name, spec.partitions, replica_assignment=places, config=config)
+        return NewTopic(spec.name, spec.partitions, self._replication_factor, config=config)
 
     def set_config(self, name: str, config: Mapping[str, str]) -> None:
         """Sets these entries and leaves the others."""
@@ -74,6 +118,12 @@ class KafkaTopicAdmin:
         resource = ConfigResource(kind, name, incremental_configs=entries)
         for future in self._admin.incremental_alter_configs([resource]).values():
             _result(future, f"changing the settings of {name}")
+
+
+def _places(placement: Placement | None, partitions: range) -> list[list[int]]:
+    """A list of brokers for each of these partitions; empty where Kafka shall choose."""
+    places = [placement.replicas(number) for number in partitions] if placement else []
+    return [list(place) for place in places if place] if all(places) else []
 
 
 def _settings(entries: Mapping[str, ConfigEntry]) -> dict[str, str]:

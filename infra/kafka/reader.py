@@ -35,9 +35,7 @@ class KafkaLogReader:
         timeout_seconds: float = 30.0,
     ) -> None:
         self._timeout = timeout_seconds
-        self._settled = settled
-        self._admin_config = connection.config(f"{client_id}-ends")
-        self._admin: AdminClient | None = None
+        self._admin = AdminClient(connection.config(f"{client_id}-ends")) if settled else None
         self._positions: dict[TopicPartition, int] = {}
         self._errors = DeferredErrors()
         self._consumer = Consumer(
@@ -74,9 +72,9 @@ class KafkaLogReader:
 
     def bounds(self, partition: TopicPartition) -> tuple[int, int]:
         bounds = self._stable_bounds(partition)
-        if not self._settled:
+        if self._admin is None:
             return bounds
-        end, deadline = self._end(partition), time.monotonic() + self._timeout
+        end, deadline = self._end(self._admin, partition), time.monotonic() + self._timeout
         while bounds[1] < end:
             if time.monotonic() > deadline:
                 raise LogUnavailable(
@@ -93,23 +91,14 @@ class KafkaLogReader:
         except CLIENT_ERRORS as error:
             translate(error, f"asking for the bounds of {partition.topic}:{partition.partition}")
 
-    def _end(self, partition: TopicPartition) -> int:
+    def _end(self, admin: AdminClient, partition: TopicPartition) -> int:
         """The offset after the last record, undecided ones included."""
-        for last_try in (False, True):
-            # An admin client asks with the leader epoch it once saw and never learns a newer one: a new client does.
-            self._admin = self._admin or AdminClient(self._admin_config)
-            try:
-                return self._asked_end(self._admin, partition)
-            except CLIENT_ERRORS as error:
-                self._admin = None
-                if last_try:
-                    translate(error, f"asking for the end of {partition.topic}:{partition.partition}")
-        raise LogUnavailable(f"no answer about the end of {partition.topic}:{partition.partition}")
-
-    def _asked_end(self, admin: AdminClient, partition: TopicPartition) -> int:
         asked = {KafkaPartition(*partition): OffsetSpec.latest()}  # type: ignore[no-untyped-call]
         (answer,) = admin.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED).values()
-        return int(answer.result(self._timeout).offset)
+        try:
+            return int(answer.result(self._timeout).offset)
+        except CLIENT_ERRORS as error:
+            translate(error, f"asking for the end of {partition.topic}:{partition.partition}")
 
     def positions(self) -> dict[TopicPartition, int]:
         return dict(self._positions)

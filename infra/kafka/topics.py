@@ -7,6 +7,7 @@ that is refused with `topic-mismatch`.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from core.cluster import ReplicaMove
 from core.eventlog.topics import TopicSpec
 from core.ports import TopicAdmin
 
@@ -52,7 +53,7 @@ class Refusal:
         return f"{self.code}: {self.name}: {self.detail}"
 
 
-Step = CreateTopic | AddPartitions | ChangeConfig
+Step = CreateTopic | AddPartitions | ChangeConfig | ReplicaMove
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,9 @@ class TopicMismatch(Exception):
         self.refusals = refusals
 
 
-def plan(wanted: Iterable[TopicSpec], present: Mapping[str, TopicSpec]) -> TopicPlan:
+def plan(
+    wanted: Iterable[TopicSpec], present: Mapping[str, TopicSpec], misplaced: Iterable[ReplicaMove] = ()
+) -> TopicPlan:
     """The steps from `present` to `wanted`. Topics that nobody wants are named and left alone."""
     steps: list[Step] = []
     refusals: list[Refusal] = []
@@ -94,12 +97,18 @@ def plan(wanted: Iterable[TopicSpec], present: Mapping[str, TopicSpec]) -> Topic
         changed = {name: value for name, value in spec.config.items() if there.config.get(name) != value}
         if changed:
             steps.append(ChangeConfig(spec.name, changed))
-    return TopicPlan(tuple(steps), tuple(refusals), tuple(sorted(set(present) - names)))
+    return TopicPlan((*steps, *misplaced), tuple(refusals), tuple(sorted(set(present) - names)))
+
+
+def look(admin: TopicAdmin, wanted: Iterable[TopicSpec]) -> TopicPlan:
+    """What there would be to do, replicas included."""
+    specs = tuple(wanted)
+    return plan(specs, admin.describe(), admin.misplaced(spec.name for spec in specs))
 
 
 def apply(admin: TopicAdmin, wanted: Iterable[TopicSpec]) -> TopicPlan:
     """Do what plan() says and answer with it. Raises TopicMismatch, before any change, where it refuses."""
-    todo = plan(wanted, admin.describe())
+    todo = look(admin, wanted)
     if todo.refusals:
         raise TopicMismatch(todo.refusals)
     admin.create([step.spec for step in todo.steps if isinstance(step, CreateTopic)])
@@ -108,6 +117,7 @@ def apply(admin: TopicAdmin, wanted: Iterable[TopicSpec]) -> TopicPlan:
             admin.add_partitions(step.name, step.total)
         elif isinstance(step, ChangeConfig):
             admin.set_config(step.name, step.config)
+    admin.place([step for step in todo.steps if isinstance(step, ReplicaMove)])
     return todo
 
 

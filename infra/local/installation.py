@@ -1,8 +1,11 @@
 """One whole platform on this machine: which processes it has, how each is started, and with which settings.
 
-Servers named by the environment (KAFKA_BOOTSTRAP_SERVERS, DATABASE_URL) are used; the others are embedded.
+With one broker there is one of everything but agents. With several, every region has all that it needs to go on
+alone, but for Postgres: broker, gateway, processors, worker, agent. Servers named by the environment
+(KAFKA_BOOTSTRAP_SERVERS, DATABASE_URL) are used; the others are embedded.
 """
 
+import itertools
 import json
 import os
 import sys
@@ -15,7 +18,10 @@ from typing import Any
 import msgspec
 
 from infra.embedded import kafka, postgres
-from infra.embedded.ports import choose_port
+from infra.embedded.errors import ServerError
+from infra.embedded.kafka_cluster import prepare_cluster
+from infra.embedded.kafka_config import BrokerSettings
+from infra.embedded.ports import choose_port, choose_ports
 from infra.embedded.process import ProcessSpec, Progress
 from infra.keys import InstallationKey
 from infra.local.connection_file import write_connection
@@ -32,16 +38,27 @@ def _at_once() -> bool:
 class Installation:
     """The processes of one data directory. `prepare` fetches and formats what is missing; nothing is started here."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, broker: BrokerSettings | None = None) -> None:
         self.settings = settings
+        self.broker = broker or BrokerSettings()
         self.data = settings.data_path
         self.logs = self.data / "logs"
         self.key = InstallationKey.load_or_create(self.data)
         self.servers: tuple[ProcessSpec, ...] = ()
+        self.ports: dict[str, int] = {}
+
+    @property
+    def regional(self) -> bool:
+        """Whether every region has all that it needs."""
+        return self.settings.brokers > 1
 
     def prepare(self, progress: Progress) -> None:
         """Kafka and Postgres side by side. Raises ServerError naming what can't be had."""
         choose_port(self.settings.port, "the gateway")
+        first, *others = self.settings.regions
+        self.ports = {first: self.settings.port}
+        if self.regional:
+            self.ports |= dict(zip(others, choose_ports(len(others), "a gateway"), strict=True))
         self.logs.mkdir(parents=True, exist_ok=True)
         with ThreadPoolExecutor(2) as both:
             broker = both.submit(self._prepare_kafka, progress)
@@ -52,9 +69,21 @@ class Installation:
     def _prepare_kafka(self, progress: Progress) -> Iterator[ProcessSpec]:
         if self.settings.kafka_bootstrap_servers:
             return iter(())
-        prepared = kafka.prepare(self.data / "kafka", progress=progress)
-        self._set(kafka_bootstrap_servers=prepared.bootstrap_servers)
-        return iter((prepared.spec,))
+        folder = self.data / "kafka"
+        check_brokers(folder, self.settings.brokers)
+        if not self.regional:
+            prepared = kafka.prepare(folder, progress=progress, settings=self.broker)
+            self._set(kafka_bootstrap_servers=prepared.bootstrap_servers)
+            return iter((prepared.spec,))
+        regions = itertools.cycle(self.settings.regions)
+        racks = [next(regions) for _ in range(self.settings.brokers)]
+        cluster = prepare_cluster(folder, racks, progress, self.broker)
+        self._set(
+            kafka_bootstrap_servers=cluster.bootstrap_servers,
+            replication_factor=min(3, len(racks)),
+            min_insync_replicas=2,
+        )
+        return iter(cluster.specs)
 
     def _prepare_postgres(self, progress: Progress) -> Iterator[ProcessSpec]:
         if self.settings.database_url:
@@ -74,6 +103,8 @@ class Installation:
             json.dumps(
                 {
                     "kafka_bootstrap_servers": self.settings.kafka_bootstrap_servers,
+                    "replication_factor": self.settings.replication_factor,
+                    "min_insync_replicas": self.settings.min_insync_replicas,
                     "database_url": self.settings.database_url,
                 }
             )
@@ -88,12 +119,24 @@ class Installation:
         return [sys.executable, "-m", "infra.roles", "setup"], os.environ | self._environment()
 
     def platform(self) -> tuple[ProcessSpec, ...]:
-        """Gateway, processors and worker."""
+        """Gateways, processors and workers."""
+        if self.regional:
+            return tuple(spec for region in self.settings.regions for spec in self._of_region(region))
         processors = [self._role(f"processor-{n}", "processor", str(n)) for n in range(1, self.settings.processors + 1)]
         return (
-            self._role("gateway", "gateway", ready=self._gateway_answers),
+            self._role("gateway", "gateway", ready=lambda: self._gateway_answers(self.settings.port)),
             *processors,
             self._role("worker", "worker"),
+        )
+
+    def _of_region(self, region: str) -> tuple[ProcessSpec, ...]:
+        port = self.ports[region]
+        processors = [f"{region}-{number}" for number in range(1, self.settings.processors + 1)]
+        place = {"SEALANE_PORT": str(port), "SEALANE_PUBLIC_URL": self.settings.url, "SEALANE_INSTANCE": region}
+        return (
+            self._role(f"gateway-{region}", "gateway", ready=lambda: self._gateway_answers(port), env=place),
+            *(self._role(f"processor-{name}", "processor", name) for name in processors),
+            self._role(f"worker-{region}", "worker", env=place),
         )
 
     def agents(self) -> tuple[ProcessSpec, ...]:
@@ -103,7 +146,10 @@ class Installation:
                 f"agent-{region}",
                 "agent",
                 region,
-                env={"SEALANE_AGENT_TOKEN": self.key.agent_token(region)},
+                env={
+                    "SEALANE_AGENT_TOKEN": self.key.agent_token(region),
+                    "SEALANE_PORT": str(self.ports.get(region, self.settings.port)),
+                },
                 grace_seconds=15.0,
             )
             for region in self.settings.regions
@@ -140,14 +186,24 @@ class Installation:
         known["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_HERE), os.environ.get("PYTHONPATH", ""))))
         return known
 
-    def _gateway_answers(self) -> bool:
+    def _gateway_answers(self, port: int) -> bool:
         try:
-            with urllib.request.urlopen(
-                f"http://{self.settings.host}:{self.settings.port}/healthz", timeout=1
-            ) as answer:
+            with urllib.request.urlopen(f"http://{self.settings.host}:{port}/healthz", timeout=1) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False
+
+
+def check_brokers(folder: Path, wanted: int) -> None:
+    """A directory keeps the number of brokers it was made with: their data is no other number's."""
+    alone = int((folder / "log").exists())
+    made_with = len(list(folder.glob("broker-*"))) or alone
+    if made_with not in (0, wanted):
+        raise ServerError(
+            "brokers-changed",
+            f"{folder} was made with {made_with} broker{'s' * (made_with > 1)}, not {wanted}: use SEALANE_BROKERS="
+            f"{made_with}, or another SEALANE_DATA_DIR.",
+        )
 
 
 def with_running_servers(settings: Settings) -> Settings:
@@ -156,5 +212,8 @@ def with_running_servers(settings: Settings) -> Settings:
     if not path.is_file():
         return settings
     running = json.loads(path.read_text())
-    missing = {name: value for name, value in running.items() if not getattr(settings, name)}
-    return msgspec.structs.replace(settings, **missing)
+    cluster = ("kafka_bootstrap_servers", "replication_factor", "min_insync_replicas")
+    wanted = (() if settings.kafka_bootstrap_servers else cluster) + (
+        () if settings.database_url else ("database_url",)
+    )
+    return msgspec.structs.replace(settings, **{name: running[name] for name in wanted if name in running})

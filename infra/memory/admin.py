@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from core.cluster import ReplicaMove
 from core.eventlog.topics import TopicSpec
 from core.ports import LogUnavailable
 from infra.memory.log import MemoryLog
@@ -33,6 +34,14 @@ class MemoryTopicAdmin:
         with self._log.call(self._owner, "admin.set_config"):
             spec = self._spec(name)
             self._log.specs[name] = TopicSpec(name, spec.partitions, {**spec.config, **config})
+
+    def misplaced(self, names: Iterable[str]) -> tuple[ReplicaMove, ...]:
+        """There is one place only."""
+        return ()
+
+    def place(self, moves: Iterable[ReplicaMove]) -> None:
+        for move in moves:
+            raise LogUnavailable(f"the log in memory has no other place for {move.topic}:{move.partition}")
 
     def _spec(self, name: str) -> TopicSpec:
         if name not in self._log.specs:

@@ -44,7 +44,7 @@ from infra.kafka.tail import LogEventTail
 from infra.keys import InstallationKey
 from infra.postgres.reading import open_read_side
 from infra.settings import VERSION, Settings
-from infra.wiring.parts import IDLE_FETCH_MS, kafka, log_reader, object_store, repositories_root
+from infra.wiring.parts import IDLE_FETCH_MS, cluster_admin, kafka, log_reader, object_store, repositories_root
 from projections.queries import apps as app_queries
 from projections.queries.deliveries import delivery_results, get_delivery
 from projections.queries.principals import token_owner
@@ -106,6 +106,7 @@ class GatewayWiring:
         self._tail = LogEventTail(
             lambda: KafkaLogReader(kafka(settings), "sealane-gateway-tail", fetch_wait_ms=IDLE_FETCH_MS), partitions
         )
+        self._cluster = cluster_admin(settings)
         self._bus = LogCommandBus(self._topology, self._producer, self._tail)
         self._authenticator = Authenticator(self._owner, self._clock, self._bootstrap())
         self._webhooks = WebhookServices(
@@ -147,6 +148,7 @@ class GatewayWiring:
 
     async def close(self) -> None:
         await asyncio.gather(self._tail.close(), self._producer.close())
+        self._cluster.close()
         await self._db.close()
 
     def _services(
@@ -159,6 +161,7 @@ class GatewayWiring:
             random_text=lambda length: secrets.token_urlsafe(length)[:length],
             bus=self._bus,
             tail=self._tail,
+            cluster=self._cluster,
             db=self._db,
             objects=object_store(self._settings),
             log_readers=lambda: log_reader(self._settings, "sealane-log-viewer"),

@@ -9,6 +9,7 @@ from core.eventlog.topics import COMMANDS_TOPICS, LOGS_TOPIC
 from core.ports import TopicPartition
 from infra.clock import SystemClock
 from infra.kafka.admin import KafkaTopicAdmin
+from infra.kafka.cluster_admin import KafkaClusterAdmin
 from infra.kafka.connection import Connection
 from infra.kafka.consumer import KafkaGroupConsumer
 from infra.kafka.reader import KafkaLogReader
@@ -43,7 +44,12 @@ def topic_admin(settings: Settings) -> KafkaTopicAdmin:
         kafka(settings),
         replication_factor=settings.replication_factor,
         min_insync_replicas=settings.min_insync_replicas,
+        topology=settings.topology,
     )
+
+
+def cluster_admin(settings: Settings) -> KafkaClusterAdmin:
+    return KafkaClusterAdmin(kafka(settings), settings.topology, settings.replication_factor, PROCESSOR_GROUP)
 
 
 def log_reader(settings: Settings, client_id: str) -> KafkaLogReader:
@@ -93,6 +99,11 @@ class WorkerParts(NamedTuple):
     registry: Callable[[], "CollectorRegistry"]
 
 
+def _mirrors_root(settings: Settings) -> Path:
+    """Workers that share a disk don't fetch into each other's mirrors: `instance` tells them apart."""
+    return settings.data_path / ("mirrors" if settings.instance == "1" else f"mirrors-{settings.instance}")
+
+
 def worker_parts(settings: Settings) -> WorkerParts:
     from agents.connectors.commit_status import CommitStatus
     from agents.connectors.definition import Definition
@@ -105,7 +116,7 @@ def worker_parts(settings: Settings) -> WorkerParts:
 
     clock, metrics = SystemClock(), ConnectorMetrics()
     producer = KafkaProducer(kafka(settings), "sealane-connectors")
-    mirrors = Mirrors(settings.data_path / "mirrors", repositories_root(settings))
+    mirrors = Mirrors(_mirrors_root(settings), repositories_root(settings))
     apis = {forge: Api(api.base_url or DEFAULT_FORGE_URLS[forge], api.token) for forge, api in settings.forges.items()}
     projector = make_projector(settings)
     loops: dict[str, Loop] = {"projector": projector.run, "log-archive": _log_archiver(settings).run}

@@ -31,7 +31,8 @@ async def list_pools(db: ReadSide) -> tuple[Pool, ...]:
         sql(
             """SELECT p.region || '/' || p.name AS id, p.region, p.name, coalesce(a.agents, 0) AS agents,
                coalesce(a.slots, 0) AS slots, coalesce(q.busy, 0) AS busy, coalesce(q.queued, 0) AS queued,
-               q.oldest_queued_at
+               q.oldest_queued_at, p.fallback, p.evacuate_after_seconds, p.evacuated_at, p.evacuated_reason,
+               p.evacuated_by
         FROM pools p
         LEFT JOIN (SELECT region, pool, count(*) AS agents, sum(slots) AS slots FROM agents
                    WHERE connected AND NOT draining AND gone = '' GROUP BY region, pool) a

@@ -106,7 +106,10 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pool(msgspec.Struct, frozen=True, kw_only=True):
-    """`agents` and `slots` count what is connected and not draining."""
+    """`agents` and `slots` count what is connected and not draining.
+
+    `fallback` pools get the waiting jobs when this one is evacuated: by itself (`no-agents`) or `asked` for.
+    """
 
     id: str
     region: str
@@ -115,7 +118,12 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True):
     slots: int
     busy: int
     queued: int
+    fallback: tuple[str, ...] = ()
+    evacuate_after_seconds: int = 0
     oldest_queued_at: datetime | None = None
+    evacuated_at: datetime | None = None
+    evacuated_reason: str = ""
+    evacuated_by: str = ""
 
 
 class QueueEntry(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,17 @@ from projections.tables.columns import (
     time,
 )
 
-pools = Table("pools", metadata, key("region"), key("name"))
+pools = Table(
+    "pools",
+    metadata,
+    key("region"),
+    key("name"),
+    json_list("fallback"),
+    number("evacuate_after_seconds"),
+    maybe_time("evacuated_at"),
+    text("evacuated_reason"),
+    text("evacuated_by"),
+)
 
 agents = Table(
     "agents",
@@ -41,9 +51,10 @@ agents = Table(
 queue = Table(
     "queue",
     metadata,
+    # A moved attempt leaves one pool and comes to another, and which of the two is read first is not certain.
     key("attempt_key"),
-    text("region"),
-    text("pool"),
+    key("region"),
+    key("pool"),
     text("app"),
     text("run_id"),
     text("job_id"),

@@ -7,6 +7,7 @@ from core.runs.events import (
     JobBlocked,
     JobCancelRequested,
     JobFinished,
+    JobMoved,
     JobQueued,
     JobsSkipped,
     JobStarted,
@@ -167,6 +168,14 @@ def queued(fact: Fact, changes: Changes) -> None:
                 "state": "pending",
             }
         )
+
+
+@HANDLERS.on(JobMoved)
+def moved(fact: Fact, changes: Changes) -> None:
+    message: JobMoved = fact.message
+    place = {"region": message.region, "pool": message.pool}
+    changes.set(jobs, (fact.id, message.job_id), blocked_reason="", **place)
+    changes.set(attempts, (fact.id, message.job_id, message.attempt), cause=message.reason, **place)
 
 
 @HANDLERS.on(JobBlocked)

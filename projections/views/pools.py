@@ -11,11 +11,15 @@ from core.pools.events import (
     JobDequeued,
     JobEnqueued,
     JobExplained,
+    JobMoved,
     LeaseAccepted,
     LeaseGranted,
     LeaseLost,
     LeaseReleased,
     LeaseReturned,
+    PoolConfigured,
+    PoolEvacuated,
+    PoolRestored,
 )
 from projections.changes import Changes
 from projections.facts import Fact
@@ -92,7 +96,7 @@ def enqueued(fact: Fact, changes: Changes) -> None:
 
 @HANDLERS.on(JobExplained)
 def explained(fact: Fact, changes: Changes) -> None:
-    changes.set(queue, (fact.message.attempt_key,), reason=fact.message.reason)
+    changes.set(queue, _queued(fact), reason=fact.message.reason)
 
 
 @HANDLERS.on(LeaseGranted)
@@ -100,7 +104,7 @@ def granted(fact: Fact, changes: Changes) -> None:
     message: LeaseGranted = fact.message
     changes.set(
         queue,
-        (message.attempt_key,),
+        _queued(fact),
         state="offered",
         agent_id=message.agent_id,
         epoch=message.epoch,
@@ -111,18 +115,50 @@ def granted(fact: Fact, changes: Changes) -> None:
 
 @HANDLERS.on(LeaseAccepted)
 def accepted(fact: Fact, changes: Changes) -> None:
-    message: LeaseAccepted = fact.message
-    changes.set(queue, (message.attempt_key,), state="leased", accept_by=None, accepted_at=fact.at)
+    changes.set(queue, _queued(fact), state="leased", accept_by=None, accepted_at=fact.at)
 
 
 @HANDLERS.on(LeaseReturned)
 def returned(fact: Fact, changes: Changes) -> None:
-    changes.set(queue, (fact.message.attempt_key,), state="waiting", agent_id=None, accept_by=None)
+    changes.set(queue, _queued(fact), state="waiting", agent_id=None, accept_by=None)
 
 
-@HANDLERS.on(JobDequeued, LeaseReleased, LeaseLost)
+@HANDLERS.on(JobDequeued, JobMoved, LeaseReleased, LeaseLost)
 def ended(fact: Fact, changes: Changes) -> None:
-    changes.delete(queue, (fact.message.attempt_key,))
+    changes.delete(queue, _queued(fact))
+
+
+@HANDLERS.on(PoolConfigured)
+def configured(fact: Fact, changes: Changes) -> None:
+    message: PoolConfigured = fact.message
+    changes.set(
+        pools,
+        _ensure_pool(fact, changes),
+        fallback=as_json(message.fallback),
+        evacuate_after_seconds=message.evacuate_after_seconds,
+    )
+
+
+@HANDLERS.on(PoolEvacuated)
+def evacuated(fact: Fact, changes: Changes) -> None:
+    message: PoolEvacuated = fact.message
+    changes.set(
+        pools,
+        _ensure_pool(fact, changes),
+        evacuated_at=message.at,
+        evacuated_reason=message.reason,
+        evacuated_by=message.by,
+    )
+
+
+@HANDLERS.on(PoolRestored)
+def restored(fact: Fact, changes: Changes) -> None:
+    changes.set(pools, _names(fact), evacuated_at=None, evacuated_reason="", evacuated_by="")
+
+
+def _queued(fact: Fact) -> tuple[str, str, str]:
+    """The key of an attempt in this pool's hands."""
+    return (fact.message.attempt_key, *_names(fact))
 
 
 def _names(fact: Fact) -> tuple[str, str]:

@@ -33,6 +33,7 @@ def bare_gateway() -> FastAPI:
         clock=clock,
         random_text=lambda length: "r" * length,
         bus=_Nothing(),
+        cluster=_Nothing(),
         tail=_Nothing(),
         db=ReadSide(create_async_engine("postgresql+psycopg://nobody@127.0.0.1:1/none")),
         objects=_Nothing(),

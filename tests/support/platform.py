@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -38,7 +38,7 @@ class Platform:
         self._process: subprocess.Popen[bytes] | None = None
         self.api = httpx.Client(base_url=self.url, timeout=30)
 
-    def __enter__(self) -> "Platform":
+    def __enter__(self) -> Self:
         self.start()
         return self
 

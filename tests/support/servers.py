@@ -6,6 +6,7 @@ Nothing outlives the test session. Directories are open to all users because Pos
 
 import secrets
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,11 +17,15 @@ import psycopg
 from psycopg import sql
 
 from infra.embedded import kafka, postgres
+from infra.embedded.kafka_cluster import PreparedCluster, prepare_cluster
 from infra.embedded.kafka_config import BrokerSettings
+from infra.embedded.process import kill, spawn, wait_ready
 from tests.support.containers import KAFKA_IMAGE, POSTGRES_IMAGE, docker_has, kafka_container, postgres_container
 
 # A killed consumer's partitions move on quickly, so tests of that are quick; an idle CPU is of no concern here.
-TEST_BROKER = BrokerSettings(group_heartbeat_ms=300, group_session_ms=3000, broker_session_ms=1500)
+TEST_BROKER = BrokerSettings(
+    group_heartbeat_ms=300, group_session_ms=3000, broker_session_ms=1500, leader_balance_seconds=1
+)
 
 
 @contextmanager
@@ -46,6 +51,40 @@ def embedded_kafka(template: Path) -> Iterator[str]:
             yield server.bootstrap_servers
         finally:
             server.kill()
+
+
+class Cluster:
+    """Running brokers by rack, each of which can be killed and started again."""
+
+    def __init__(self, prepared: PreparedCluster) -> None:
+        self.bootstrap_servers = prepared.bootstrap_servers
+        self._specs = {spec.name.removeprefix("kafka-"): spec for spec in prepared.specs}
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, *racks: str) -> None:
+        """Side by side; returns when all of them take part."""
+        self._running |= {rack: spawn(self._specs[rack]) for rack in racks}
+        for rack in racks:
+            wait_ready(self._running[rack], self._specs[rack])
+
+    def kill(self, rack: str) -> None:
+        kill(self._running.pop(rack))
+
+    def kill_all(self) -> None:
+        for rack in list(self._running):
+            self.kill(rack)
+
+
+@contextmanager
+def kafka_cluster(racks: tuple[str, ...]) -> Iterator[Cluster]:
+    """A broker in each rack."""
+    with scratch_directory() as folder:
+        cluster = Cluster(prepare_cluster(folder, racks, settings=TEST_BROKER))
+        try:
+            cluster.start(*racks)
+            yield cluster
+        finally:
+            cluster.kill_all()
 
 
 @contextmanager

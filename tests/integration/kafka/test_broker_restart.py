@@ -8,6 +8,7 @@ import pytest
 
 from core.eventlog.topics import TopicSpec
 from core.ports import Fenced, LogUnavailable, OutgoingRecord, TopicPartition
+from infra.clock import SystemClock
 from infra.embedded import kafka
 from infra.kafka.admin import KafkaTopicAdmin
 from infra.kafka.connection import Connection
@@ -15,6 +16,7 @@ from infra.kafka.consumer import KafkaGroupConsumer
 from infra.kafka.reader import KafkaLogReader
 from infra.kafka.topics import apply
 from infra.kafka.transactions import KafkaTransactionalProducer
+from processors.log_range import LogRange
 from tests.support.counter_log import wait_for
 from tests.support.servers import TEST_BROKER, scratch_directory
 
@@ -78,8 +80,8 @@ def test_transaction_over_a_restart_ends_or_is_given_up_and_the_next_producer_ge
     consumer.close()
 
 
-def test_reader_tells_the_end_after_a_restart(broker: Broker) -> None:
-    reader = KafkaLogReader(broker.connection, settled=True)
+def test_reading_of_ranges_goes_on_after_a_restart(broker: Broker) -> None:
+    reader = LogRange(lambda: KafkaLogReader(broker.connection, settled=True), SystemClock(), 30.0)
     producer = KafkaTransactionalProducer(broker.connection, "writer")
     producer.begin()
     producer.send(OutgoingRecord(*WHERE, b"key", b"value", ()))

@@ -16,8 +16,9 @@ from core.eventlog.envelope import EventEnvelope, Stream
 from core.eventlog.serialization import Message
 from core.eventlog.topics import CONTEXT_OF_KIND, Topology
 from core.pipeline.plan import Concurrency, Plan, Schedule
-from core.pools.commands import CancelJob, EnqueueJob, ReleaseLease
-from core.pools.events import JobExplained, LeaseAccepted, LeaseLost
+from core.pools.commands import CancelJob, EnqueueJob, RecallJobs, ReleaseLease
+from core.pools.entries import QueueEntry
+from core.pools.events import JobExplained, JobMoved, LeaseAccepted, LeaseLost, PoolRestored
 from core.runs import commands as c
 from core.runs import events as e
 from core.runs.spec import JobSpec, Source
@@ -187,3 +188,31 @@ def test_policies_react_to_events_that_exist() -> None:
 
 def test_every_kind_has_its_aggregate() -> None:
     assert sorted(aggregate.kind for aggregate in AGGREGATES) == sorted(CONTEXT_OF_KIND)
+
+
+ENTRY = QueueEntry(attempt_key=KEY, app="shop", queued_at=NOW, spec=queued("eu-west").spec)
+
+
+def moved(to: str) -> JobMoved:
+    return JobMoved(attempt_key=KEY, to=to, entry=ENTRY, reason="evacuated")
+
+
+def test_moved_job_is_queued_elsewhere_and_its_run_is_told() -> None:
+    sends = react(moved("us-east/gpu"), Stream("pool", "eu-west/gpu"))
+    told = c.MoveJob(job_id="unit", attempt=2, region="us-east", pool="gpu", reason="pool eu-west/gpu is evacuated")
+    assert sends == [
+        Send("us-east", Stream("pool", "us-east/gpu"), EnqueueJob(entry=ENTRY)),
+        Send("eu-west", RUN, told),
+    ]
+
+
+def test_job_moved_to_a_region_that_is_not_there_ends_instead_of_vanishing() -> None:
+    (send,) = react(moved("atlantis/gpu"), Stream("pool", "eu-west/gpu"))
+    assert (send.stream, type(send.command), send.command.code) == (RUN, c.RefuseJob, "region-unknown")  # type: ignore[attr-defined]
+
+
+def test_restored_pool_calls_back_from_its_fallback_pools() -> None:
+    restored = PoolRestored(reason="asked", fallback=("us-east/gpu", "atlantis/gpu"))
+    assert react(restored, Stream("pool", "eu-west/gpu")) == [
+        Send("us-east", Stream("pool", "us-east/gpu"), RecallJobs(pool="eu-west/gpu"))
+    ]

@@ -1,0 +1,12 @@
+"""Routers for those who look after the platform; the others are about apps and runs."""
+
+from gateway.rest import deliveries, events, operations, principals, regions, system
+
+OPERATOR_ROUTERS = (
+    operations.router,
+    regions.router,
+    deliveries.router,
+    events.router,
+    principals.router,
+    system.router,
+)

@@ -1,0 +1,176 @@
+"""A region is lost with 300 runs in flight and comes back; another is evacuated on purpose. Nothing is lost or doubled.
+
+The home region is the one that is lost: every push, of whatever region, is accepted by its part of the log.
+"""
+
+import json
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import pytest
+
+from core.eventlog.envelope import EventEnvelope
+from core.ids import region_of_run
+from tests.support.platform import Repository
+from tests.support.regional_platform import REGIONS, RegionalPlatform
+from tests.support.servers import scratch_directory
+from tests.support.witness import Witness
+
+LOST, ENTRANCE, THIRD = "us-east", "eu-west", "ap-south"
+RUNS_PER_REGION = 96
+PINNED_RUNS = 4
+LIGHT = "stages: [{{name: build, {pool} retry: {{max: 3, on: [agent_lost]}}, steps: [{{run: '{script}; sleep 1'}}]}}]\n"
+WAITS_AT_HOME = "pool default in us-east is evacuated: the pipeline names this region, so the job waits for it"
+
+
+@pytest.fixture(scope="module")
+def witness() -> Iterator[Witness]:
+    with Witness() as seeing:
+        yield seeing
+
+
+@pytest.fixture(scope="module")
+def platform() -> Iterator[RegionalPlatform]:
+    with scratch_directory() as folder, RegionalPlatform(folder, ENTRANCE, agent_slots=4) as running:
+        for region in REGIONS:
+            others = [f"{other}/default" for other in REGIONS if other != region]
+            set_ = running.sealane("regions", "fallback", region, *others, "--after", "3")
+            assert set_.returncode == 0, set_.stderr
+        yield running
+
+
+def make_app(platform: RegionalPlatform, name: str, region: str, pipeline: str) -> Repository:
+    created = platform.post("/apps", {"name": name, "region": region})
+    assert created.status_code == 201, created.text
+    return platform.repository(name, pipeline)
+
+
+def push(repository: Repository, prefix: str, count: int) -> "subprocess.Popen[bytes]":
+    """That many branches at once; git ends when all their runs have."""
+    branches = [f"main:refs/heads/{prefix}-{number}" for number in range(count)]
+    command = ("git", "push", "--quiet", "sealane", *branches)
+    return subprocess.Popen(command, cwd=repository.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def seconds_until_a_push_is_accepted(repository: Repository) -> float:
+    """A person pushes again until git says that it was taken."""
+    began = time.monotonic()
+    while True:
+        attempt = push(repository, "after", 1)
+        try:
+            if attempt.wait(20) == 0:
+                return time.monotonic() - began
+        except subprocess.TimeoutExpired:
+            attempt.kill()
+            attempt.wait()
+        assert time.monotonic() < began + 90, "no push is accepted any more"
+
+
+def wait_for_runs(platform: RegionalPlatform, counts: dict[str, int], state: str, seconds: float) -> None:
+    """Until the apps have that many runs, each in `state` (any, if empty)."""
+
+    def met() -> bool:
+        runs = {app: platform.all_runs(app) for app in counts}
+        return all(
+            len(found) >= counts[app] and all(not state or run["state"] == state for run in found)
+            for app, found in runs.items()
+        )
+
+    def told() -> str:
+        return json.dumps({app: Counter(run["state"] for run in platform.all_runs(app)) for app in counts})
+
+    platform.wait(met, seconds, told)
+
+
+@pytest.mark.timeout(600)
+def test_lost_region_costs_seconds_and_no_run(platform: RegionalPlatform, witness: Witness) -> None:
+    light, pinned = (LIGHT.format(script=witness.script, pool=pool) for pool in ("", f"pool: {LOST}/default,"))
+    repositories = {region: make_app(platform, f"of-{region}", region, light) for region in REGIONS}
+    repositories["pinned"] = make_app(platform, "of-pinned", LOST, pinned)
+    later = make_app(platform, "later", THIRD, light)
+    counts = dict.fromkeys(REGIONS, RUNS_PER_REGION) | {"pinned": PINNED_RUNS}
+    pushes = [push(repositories[name], "b", count) for name, count in counts.items()]
+    expected = {f"of-{name}": count for name, count in counts.items()}
+    wait_for_runs(platform, expected, "", 120)
+    witness.wait_for_more(5, 60)
+
+    lost_at, began = datetime.now(UTC), time.monotonic()
+    platform.lose(LOST)
+    accepted = seconds_until_a_push_is_accepted(later)
+    unfinished = {app: sum(run["state"] != "finished" for run in platform.all_runs(app)) for app in expected}
+    assert all(unfinished[f"of-{region}"] for region in REGIONS), f"ended before the region was lost: {unfinished}"
+
+    ends = {f"of-{region}": RUNS_PER_REGION for region in REGIONS} | {"later": 1}
+    wait_for_runs(platform, ends, "finished", 240)
+    ended = time.monotonic() - began
+    check_pinned_runs_wait(platform)
+    lost = platform.region(LOST)
+    assert (lost["state"], lost["brokers"], lost["led_here"], lost["agents"]) == ("lost", [], 0, 0)
+    assert lost["led_elsewhere"] == lost["partitions"]
+    assert lost["evacuated_reason"] == "no-agents"
+
+    bring_back(platform)
+    wait_for_runs(platform, {"of-pinned": PINNED_RUNS}, "finished", 120)
+    for process in pushes:
+        process.wait(60)
+
+    expected |= {"later": 1}
+    for app, count in expected.items():
+        runs = platform.all_runs(app)
+        assert [run["outcome"] for run in runs] == ["success"] * count
+        assert len({run["ref"] for run in runs}) == count
+    assert {job: seen.most_alive for job, seen in witness.jobs.items() if seen.most_alive > 1} == {}
+    assert len(witness.jobs) == sum(expected.values())
+    report(platform, lost_at, accepted, ended)
+
+
+def check_pinned_runs_wait(platform: RegionalPlatform) -> None:
+    """Their jobs may not leave the region, and say so."""
+    waiting = [run for run in platform.all_runs("of-pinned") if run["state"] != "finished"]
+    assert waiting
+    for run in waiting:
+        (stage,) = platform.get(f"/runs/{run['id']}")["stages"]
+        (job,) = stage["jobs"]
+        assert (job["state"], job["region"], job["blocked_reason"]) == ("queued", LOST, WAITS_AT_HOME)
+
+
+def bring_back(platform: RegionalPlatform) -> None:
+    """Leaders and agents take over again, by themselves."""
+    platform.bring_back(LOST)
+
+    def serves() -> bool:
+        region = platform.region(LOST)
+        home = region["led_here"] == region["partitions"] and region["in_sync"] == region["replicas"]
+        return bool(home and region["agents"] and region["state"] == "serving")
+
+    platform.wait(serves, 120, lambda: json.dumps(platform.region(LOST), indent=1))
+
+
+def report(platform: RegionalPlatform, lost_at: datetime, accepted: float, ended: float) -> None:
+    """Checks the log as a whole and prints how long what took."""
+    log = platform.check_log()
+    moved = log.of_type("queue.job_moved")
+    assert moved
+    runs = [event for event in log.events if event.stream.startswith("run/") and event.recorded_at > lost_at]
+    by_region: dict[str, list[EventEnvelope]] = {region: [] for region in REGIONS}
+    for event in sorted(runs, key=lambda event: event.recorded_at):
+        by_region[region_of_run(event.stream.removeprefix("run/"))].append(event)
+    first = {region: (events[0].recorded_at - lost_at).total_seconds() for region, events in by_region.items()}
+    pauses = {region: longest_pause(events, lost_at) for region, events in by_region.items() if region != LOST}
+    print(
+        f"\nregion loss, with all its processes, {RUNS_PER_REGION * len(REGIONS) + PINNED_RUNS} runs in flight:"
+        f"\n  first push accepted elsewhere   {accepted:6.1f} s"
+        f"\n  first decision for its runs     {first[LOST]:6.1f} s"
+        f"\n  longest pause of other regions  {max(pauses.values()):6.1f} s"
+        f"\n  all runs ended                  {ended:6.1f} s"
+        f"\n  jobs that moved                 {len(moved):6d}"
+    )
+
+
+def longest_pause(events: list[EventEnvelope], since: datetime) -> float:
+    times = [since, *(event.recorded_at for event in events)]
+    return max((after - before).total_seconds() for before, after in pairwise(times))
