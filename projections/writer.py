@@ -25,6 +25,11 @@ _COPY_FROM_ROWS = 12
 _encode = msgspec.json.Encoder().encode
 
 
+def is_renewed(table: Table) -> bool:
+    """Whether rows of this table come again under the same key as a matter of course."""
+    return table in _RENEWED
+
+
 def write(connection: Connection, changes: Changes, copy: bool = True) -> None:
     """Apply the changes inside the caller's transaction.
 
@@ -43,7 +48,7 @@ def _write_table(connection: Connection, changes: TableChanges, copy: bool) -> N
     if changes.ensures:
         connection.execute(statements.ensure, (statements.rows_document(changes.ensures.values()),))
     if changes.puts:
-        new = copy and changes.table not in _RENEWED and len(changes.puts) >= _COPY_FROM_ROWS
+        new = copy and not is_renewed(changes.table) and len(changes.puts) >= _COPY_FROM_ROWS
         _put(connection, statements, changes.puts.values(), new)
     if changes.sets:
         _set(connection, statements, changes.sets)

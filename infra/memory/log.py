@@ -1,7 +1,8 @@
 """A log in memory with Kafka's rules: transactions, isolation, groups, fencing. Deterministic, for one process.
 
 Every call of a client goes through one hook, before and after its effect: there a test or the simulation lets
-time pass, makes the call fail, or ends the process. `on_idle` is called when a poll would wait.
+time pass, makes the call fail, or ends the process. `on_idle` is called when a poll would wait, `on_written` with
+the topic when readers may find more.
 """
 
 import threading
@@ -41,6 +42,7 @@ class MemoryLog:
         self._changed = threading.Condition(self.lock)
         self.on_call: Callable[[Call], None] = lambda call: None
         self.on_idle: Callable[[float], None] = self.clock.advance
+        self.on_written: Callable[[str], None] = lambda topic: None
         self.groups: dict[str, MemoryGroup] = {}
         self.specs: dict[str, TopicSpec] = {}
         self._session_timeout = session_timeout_seconds
@@ -93,6 +95,8 @@ class MemoryLog:
         offset = self.partition(where).append(record, transaction, int(self._seconds() * 1000))
         if transaction is not None:
             transaction.partitions[where] = None
+        else:
+            self.on_written(where.topic)
         self._changed.notify_all()
         return offset
 
@@ -124,6 +128,7 @@ class MemoryLog:
                 self.group(group).offsets.update(offsets)
         for where in transaction.partitions:
             self.partition(where).finish(transaction)
+            self.on_written(where.topic)
         self._changed.notify_all()
 
     def silence(self, owner: str) -> None:

@@ -109,10 +109,11 @@ def projection_loops(settings: Settings) -> dict[str, Loop]:
     from projections.log_archive import LogArchiver
     from projections.migrations.runner import DEFAULT_SCHEMA
     from projections.projector import Projector, partitions_of
+    from projections.store import stores
 
     connect = connector(settings.database_url, DEFAULT_SCHEMA)
     reader = KafkaLogReader(kafka(settings), "sealane-projector", fetch_wait_ms=IDLE_FETCH_MS)
-    projector = Projector(reader, connect, partitions_of(settings.topology))
+    projector = Projector(reader, stores(connect), partitions_of(settings.topology))
     archiver = LogArchiver(
         lambda: group_consumer(settings, "log-archive"),
         connector(settings.database_url, DEFAULT_SCHEMA, "sealane-log-archive"),
