@@ -241,6 +241,14 @@ def _drain(session: AgentSession, event: e.AgentDraining) -> None:
     session.say(m.Drain())
 
 
+def _gone(session: AgentSession, event: e.AgentGone) -> None:
+    """The pool has forgotten an agent that we still hear (a word came late, or a clock was wrong): it must say hello
+    again, or it would wait for offers that nobody makes.
+    """
+    if event.reason == "lost":
+        session.close(m.CLOSE_UNAVAILABLE, "the pool has given this agent up")
+
+
 _HANDLERS: dict[str, Callable[[AgentSession, Any], None]] = {
     e.LeaseGranted.TYPE: _granted,
     e.LeaseAccepted.TYPE: _accepted,
@@ -249,4 +257,5 @@ _HANDLERS: dict[str, Callable[[AgentSession, Any], None]] = {
     e.LeaseReturned.TYPE: _withdraw,
     e.LeaseReleased.TYPE: _withdraw,
     e.AgentDraining.TYPE: _drain,
+    e.AgentGone.TYPE: _gone,
 }

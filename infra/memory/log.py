@@ -50,6 +50,8 @@ class MemoryLog:
         self._partitions: dict[TopicPartition, MemoryPartition] = {}
         self._epochs: dict[str, int] = {}
         self._transactions: dict[str, Transaction] = {}
+        # Nothing expires before this; a call is cheap as long as that is so.
+        self._next_expiry = float("inf")
 
     @contextmanager
     def call(self, owner: str, operation: str) -> Iterator[None]:
@@ -115,6 +117,7 @@ class MemoryLog:
     def open_transaction(self, transactional_id: str) -> Transaction:
         transaction = Transaction(self._seconds() + self._transaction_timeout)
         self._transactions[transactional_id] = transaction
+        self._next_expiry = min(self._next_expiry, transaction.deadline)
         return transaction
 
     def end_transaction(self, transactional_id: str, outcome: str) -> None:
@@ -137,15 +140,21 @@ class MemoryLog:
             for member in group.members.values():
                 if member.owner == owner and member.expires is None:
                     member.expires = self._seconds() + self._session_timeout
+                    self._next_expiry = min(self._next_expiry, member.expires)
 
     def _expire(self) -> None:
         now = self._seconds()
+        if now < self._next_expiry:
+            return
         for group in self.groups.values():
             for member in [each for each in group.members.values() if each.expires is not None and each.expires <= now]:
                 group.leave(member, self.all_partitions())
         for transactional_id, transaction in list(self._transactions.items()):
             if transaction.deadline <= now:
                 self.new_epoch(transactional_id)
+        silent = (each.expires for group in self.groups.values() for each in group.members.values())
+        pending = [each.deadline for each in self._transactions.values()]
+        self._next_expiry = min([*pending, *(each for each in silent if each is not None)], default=float("inf"))
 
     def _seconds(self) -> float:
         return self.clock.now().timestamp()

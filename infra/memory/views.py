@@ -28,6 +28,11 @@ class MemoryViews:
         self.commits = 0
         self.writer: MemoryViewStore | None = None
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether the writer has changed something that it may still take back."""
+        return self.writer is not None and self.writer.dirty
+
 
 class MemoryViewStore:
     """See projections.store.ViewStore."""
@@ -38,6 +43,10 @@ class MemoryViewStore:
         self._open = True
         self._undo: list[Callable[[], None]] = []
         self._call("connect")
+
+    @property
+    def dirty(self) -> bool:
+        return bool(self._undo)
 
     def lock(self) -> bool:
         self._call("lock")

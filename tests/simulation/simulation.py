@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import IO, Any
 
-from tests.simulation.checks.history import HistoryCheck
-from tests.simulation.checks.observer import Check, Observer
-from tests.simulation.checks.runs import RunsCheck
+from tests.simulation.checks.all_checks import Checks
 from tests.simulation.engine.patches import patched
 from tests.simulation.engine.process import Kernel
 from tests.simulation.engine.scheduler import Scheduler
 from tests.simulation.engine.trace import Trace
+from tests.simulation.nemesis import Nemesis
 from tests.simulation.options import Options, options_of
 from tests.simulation.workload import Workload
 from tests.simulation.world.disk import SpoolOs, WorkerShutil, remove_root, temporary_root
@@ -22,12 +21,14 @@ from tests.simulation.world.executor import read
 from tests.simulation.world.network import dialler
 from tests.simulation.world.world import World
 
-LONGEST_SECONDS = 1800.0
+# Approvals expire after 3 minutes, clocks may be 5 minutes wrong twice over, and what was refused is asked again.
+ENDS_WITHIN_SECONDS = 2400.0
+QUIET_SECONDS = 15.0
 
 
 @dataclass
 class Result:
-    """`violations` is empty where all went well."""
+    """`violations` is empty where all went well; `last` are the last lines of the trace."""
 
     seed: int
     options: Options
@@ -49,7 +50,7 @@ def simulate(seed: int, trace_file: IO[str] | None = None) -> Result:
         world = World(kernel, options, root)
         spools = SpoolOs(world.disks)
         with patched(scheduler, _patches(world, spools)):
-            result = _play(world, options)
+            result = _play(world)
             spools.close_all()
             world.unwind()
         return result
@@ -66,43 +67,31 @@ def _patches(world: World, spools: SpoolOs) -> dict[str, Any]:
     }
 
 
-def _play(world: World, options: Options) -> Result:
-    workload, history, runs = Workload(world), HistoryCheck(), RunsCheck()
-    checks: list[Check] = [history, runs, workload]
-    violations = world.kernel.failures
-    for check in checks:
-        check.wrong = violations.append
-    observer = Observer(world.log.memory, checks)
-    scheduler = world.kernel.scheduler
-
-    def look() -> bool:
-        if world.log.changed:
-            world.log.changed = False
-            observer.observe()
-        return bool(violations)
-
+def _play(world: World) -> Result:
+    workload = Workload(world)
+    checks = Checks(world, workload)
+    nemesis = Nemesis(world, checks.leases)
+    scheduler, options = world.kernel.scheduler, world.options
     world.start_all()
     workload.begin()
-    scheduler.run(options.active_seconds, look)
+    nemesis.begin()
+    scheduler.run(options.active_seconds, checks.look)
     workload.active = False
-    scheduler.run(options.active_seconds + LONGEST_SECONDS, lambda: look() or (workload.done and not runs.open))
-    scheduler.run(scheduler.now + 60, look)
-    if not violations:
-        if not workload.done:
-            violations.append("not everything that was asked was answered")
-        violations.extend(f"{run} does not end" for run in runs.open)
-        violations.extend(f"never decided: {what}" for what in history.undecided())
-        runs.check_pushes(workload.accepted)
+    nemesis.heal()
+    checks.midway()
+    limit = scheduler.now + ENDS_WITHIN_SECONDS
+    while scheduler.now < limit and not checks.failed and not checks.ended:
+        scheduler.run(min(scheduler.now + QUIET_SECONDS, limit), checks.look)
+    checks.finally_()
     trace = world.kernel.trace
-    print(runs.outcomes)
     return Result(
         options.seed,
         options,
-        list(violations),
+        checks.violations,
         list(trace.last),
         trace.digest(),
-        len(runs.requested),
-        observer.events,
+        len(checks.runs.requested),
+        checks.observer.events,
         scheduler.steps,
         scheduler.now,
     )

@@ -45,6 +45,7 @@ class Workload(Check):
         self._heads: dict[tuple[str, str], str] = {}
         self._asked = 0
         self._open = 0
+        self.waiting: dict[str, None] = {}
         self.accepted: list[str] = []
         self.decisions: list[Decision] = []
         self.pushed = 0
@@ -129,6 +130,7 @@ class Workload(Check):
         """Some gateway; another one when it does not answer, fails, or is gone."""
         if asked.tries == 0:
             self._open += 1
+            self.waiting[asked.what] = None
         asked.tries += 1
         tries = asked.tries
         gateways = list(self._world.gateways.values())
@@ -141,6 +143,7 @@ class Workload(Check):
                 return again()
             asked.answered = True
             self._open -= 1
+            self.waiting.pop(asked.what, None)
             self._kernel.note("client", f"{asked.what}: answered")
             if answered is not None:
                 answered(answer)

@@ -12,7 +12,7 @@ from core.ports import Record, TopicPartition
 from core.protocol.logs import LogChunk, decode_chunk
 from infra.memory.log import MemoryLog
 
-_decode_data = msgspec.json.Decoder().decode
+data_of = msgspec.json.Decoder().decode
 
 
 class Seen(NamedTuple):
@@ -65,7 +65,7 @@ class Observer:
         match _kind(TopicPartition(record.topic, record.partition)):
             case "event":
                 event = decode_event(value)
-                seen = Seen(record, event, _decode_data(event.data))
+                seen = Seen(record, event, data_of(event.data))
                 self.events += 1
                 for check in self._by_method["event"]:
                     check.event(seen)

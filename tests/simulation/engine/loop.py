@@ -113,11 +113,18 @@ class Loop(asyncio.AbstractEventLoop):
     def _turn(self) -> None:
         ready, self._ready = self._ready, deque()
         self._turning = False
-        for handle in ready:
-            if not handle.cancelled():
-                self._in_loop(handle._run)
-            if not self._process.alive:
-                return
+        asyncio._set_running_loop(self)
+        try:
+            for handle in ready:
+                if not handle.cancelled():
+                    self._process.step()
+                    handle._run()
+                    if not self._process.alive:
+                        return
+        except Crash:
+            return
+        finally:
+            asyncio._set_running_loop(None)
 
     def _in_loop(self, work: Callable[[], None]) -> None:
         asyncio._set_running_loop(self)

@@ -39,6 +39,7 @@ def patched(scheduler: Scheduler, more: dict[str, Any]) -> Iterator[None]:
     logging.disable(logging.CRITICAL)
     # What a killed process held must not come to its end (and run its `finally`) in the middle of the simulation.
     gc.disable()
+    gc.freeze()
     unraisable, sys.unraisablehook = sys.unraisablehook, lambda _: None
     for (module, name), value in wanted.items():
         setattr(module, name, value)
@@ -49,6 +50,7 @@ def patched(scheduler: Scheduler, more: dict[str, Any]) -> Iterator[None]:
             setattr(module, name, value)
         logging.disable(logged)
         gc.collect()
+        gc.unfreeze()
         sys.unraisablehook = unraisable
         if collects:
             gc.enable()

@@ -56,7 +56,7 @@ class Process:
 
     def now(self) -> datetime:
         """Its wall clock, and so the port core.ports.Clock."""
-        return self.kernel.scheduler.clock() + timedelta(seconds=self.skew_seconds)
+        return self.kernel.scheduler.date() + timedelta(seconds=self.skew_seconds)
 
     @property
     def paused(self) -> bool:
@@ -118,4 +118,5 @@ class Process:
 
     def failed(self, error: BaseException | str) -> None:
         """Something in it came out that nobody handled."""
+        self.kernel.scheduler.attention = True
         self.kernel.failures.append(f"{self.name}: {error!r}" if isinstance(error, BaseException) else error)

@@ -18,10 +18,11 @@ class Scheduler:
         self.now = 0.0
         self.random = Random(seed)
         self.steps = 0
+        self.attention = False
         self._heap: list[_Entry] = []
         self._made = 0
 
-    def clock(self) -> datetime:
+    def date(self) -> datetime:
         return START + timedelta(seconds=self.now)
 
     def at(self, when: float, action: Action) -> list[Action | None]:
@@ -38,8 +39,10 @@ class Scheduler:
     def cancel(cell: list[Action | None]) -> None:
         cell[0] = None
 
-    def run(self, until: float, each: Callable[[], bool] = lambda: False) -> None:
-        """Let everything happen up to `until`, or until `each`, asked after every step, says that it is enough."""
+    def run(self, until: float, look: Callable[[], bool] = lambda: False) -> None:
+        """Let everything happen up to `until`. Whoever wants `look` called after this step sets `attention`; it says
+        when it is enough.
+        """
         heap = self._heap
         while heap and heap[0][0] <= until:
             when, _, cell = heapq.heappop(heap)
@@ -49,6 +52,8 @@ class Scheduler:
             self.now = when
             self.steps += 1
             action()
-            if each():
-                return
+            if self.attention:
+                self.attention = False
+                if look():
+                    return
         self.now = max(self.now, until)

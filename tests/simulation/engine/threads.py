@@ -72,9 +72,10 @@ class Thread:
         Thread.current = self
         return not self._timed_out
 
-    def wake(self) -> None:
+    def wake(self, seconds: float = 0.0) -> None:
         wait = self._wait
-        self.process.soon(lambda: self._switch(wait))
+        delay = self.process.latency() + seconds * self.process.slowness
+        self.process.at(self.process.kernel.scheduler.now + delay, lambda: self._switch(wait))
 
     def _time_out(self, wait: int) -> None:
         if wait == self._wait:

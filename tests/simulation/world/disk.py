@@ -34,7 +34,7 @@ class Disks:
         return path
 
     def is_full(self, path: Path) -> bool:
-        return any(folder in self.full for folder in path.parents)
+        return bool(self.full) and any(folder in self.full for folder in path.parents)
 
 
 class SpoolOs:

@@ -32,9 +32,11 @@ class Executions:
 
     def __init__(self) -> None:
         self.live: dict[tuple[str, str], Execution] = {}
+        self.on_begin: Callable[[Execution], None] = lambda execution: None
 
     def begin(self, execution: Execution) -> None:
         self.live[execution.process.name, execution.attempt_key] = execution
+        self.on_begin(execution)
 
     def end(self, execution: Execution) -> None:
         self.live.pop((execution.process.name, execution.attempt_key), None)

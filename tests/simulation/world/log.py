@@ -21,7 +21,7 @@ class SimulatedLog:
     def __init__(self, kernel: Kernel, topology: Topology) -> None:
         self._kernel = kernel
         self._random = kernel.random.random
-        self.memory = MemoryLog(_Clock(kernel), session_timeout_seconds=6.0, transaction_timeout_seconds=10.0)
+        self.memory = MemoryLog(TrueClock(kernel), session_timeout_seconds=6.0, transaction_timeout_seconds=10.0)
         self.memory.on_call = self._call
         self.memory.on_idle = self._idle
         self.memory.on_written = self._written
@@ -30,7 +30,6 @@ class SimulatedLog:
         self.cut_off: set[str] = set()
         self.repeating = 0.0
         self.views_away = False
-        self.changed = False
         self._readers: dict[str, list[Thread]] = {}
         for spec in topology.topic_specs():
             self.memory.create(spec)
@@ -106,12 +105,12 @@ class SimulatedLog:
         for thread in self._readers.get(topic, ()):
             if thread.idle:
                 thread.idle = False
-                thread.wake()
+                thread.wake(0.02 * self._random())
             thread.news = True
-        self.changed = True
+        self._kernel.scheduler.attention = True
 
 
-class _Clock(ManualClock):
+class TrueClock(ManualClock):
     """The broker's own clock, which is right."""
 
     def __init__(self, kernel: Kernel) -> None:
@@ -119,4 +118,4 @@ class _Clock(ManualClock):
         self._scheduler = kernel.scheduler
 
     def now(self) -> datetime:
-        return self._scheduler.clock()
+        return self._scheduler.date()

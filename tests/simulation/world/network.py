@@ -172,7 +172,7 @@ class Line:
 
 
 class Network:
-    """Who can reach whom. `part()` separates two processes by name until `heal()`."""
+    """Who can reach whom."""
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
@@ -209,8 +209,12 @@ class Network:
         """A process that only dials."""
         self._ends_with(process)
 
-    def part(self, one: str, other: str) -> None:
-        self._parted.add(frozenset((one, other)))
+    def part(self, one: Process, other: Process) -> None:
+        """They and their successors don't reach each other until unite() or heal()."""
+        self._parted.add(frozenset((role_of(one), role_of(other))))
+
+    def unite(self, one: Process, other: Process) -> None:
+        self._parted.discard(frozenset((role_of(one), role_of(other))))
 
     def heal(self) -> None:
         self._parted.clear()

@@ -55,7 +55,12 @@ def processor(
         sleep=sleep,
     )
     stop = Event()
-    thread = Thread(lambda: made.run(stop, TURN_SECONDS), "processor", topics=frozenset(COMMANDS_TOPICS))
+
+    def main() -> None:
+        made.run(stop, TURN_SECONDS)
+        process.kill("it has left")
+
+    thread = Thread(main, "processor", topics=frozenset(COMMANDS_TOPICS))
     log.wake_by_topics(thread).start()
     return made, stop
 

@@ -1,11 +1,13 @@
 """One installation in memory: log, views, network, disks, and the processes that make it up."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from core.eventlog.topics import Topology
+from core.ports import TopicPartition
 from infra.memory.views import MemoryViews
 from processors.options import ProcessorOptions
+from processors.partition_state import PartitionState
 from processors.shell import Processor
 from tests.simulation.engine.process import Kernel, Process
 from tests.simulation.engine.threads import Event
@@ -38,6 +40,7 @@ class World:
         self.processors: dict[str, tuple[Processor, Event]] = {}
         self.gateways: dict[str, Gateway] = {}
         self.on_death: Callable[[str, Process], None] = lambda role, process: None
+        self.on_processor_death: Callable[[Mapping[TopicPartition, PartitionState]], None] = lambda states: None
         self.everything: list[Process] = []
         self._incarnations: dict[str, int] = {}
         self._starts: dict[str, Callable[[Process, str], None]] = {}
@@ -70,6 +73,16 @@ class World:
             Process.current = before
         return process
 
+    def processor_options(self, code_version: str = "1") -> ProcessorOptions:
+        return ProcessorOptions(
+            max_batch=self.options.max_batch,
+            checkpoint_events=self.options.checkpoint_events,
+            events_per_snapshot=1,
+            retention_seconds=self.options.retention_seconds,
+            remembered_commands=self.options.remembered_commands,
+            code_version=code_version,
+        )
+
     def set_clock(self, role: str, seconds: float) -> None:
         self._skews[role] = seconds
         if role in self.running:
@@ -84,7 +97,8 @@ class World:
 
     def _died(self, role: str, process: Process) -> None:
         del self.running[role]
-        self.processors.pop(role, None)
+        if role in self.processors:
+            self.on_processor_death(self.processors.pop(role)[0].partitions)
         self.gateways.pop(role, None)
         self.on_death(role, process)
 
@@ -103,14 +117,8 @@ class World:
                 self._starts[f"agent-{region}-{number}"] = self._start_agent
 
     def _start_processor(self, process: Process, role: str) -> None:
-        shell = ProcessorOptions(
-            max_batch=self.options.max_batch,
-            checkpoint_events=self.options.checkpoint_events,
-            events_per_snapshot=1,
-            retention_seconds=self.options.retention_seconds,
-            remembered_commands=self.options.remembered_commands,
-        )
-        self.processors[role] = roles.processor(self.log, self.topology, process, f"sealane-{role}", shell)
+        options = self.processor_options()
+        self.processors[role] = roles.processor(self.log, self.topology, process, f"sealane-{role}", options)
 
     def _start_gateway(self, process: Process, role: str) -> None:
         self.gateways[role] = Gateway(process, self.log, self.network, self.topology)
