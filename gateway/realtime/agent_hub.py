@@ -171,7 +171,7 @@ class AgentHub:
         if decision.accepted:
             session.say(m.Start(attempt_key=message.attempt_key, epoch=message.epoch))
         else:
-            session.refuse(decision.code, decision.detail, message.attempt_key)
+            session.refuse(decision.code, decision.detail, message.attempt_key, message.epoch)
 
     def _see(self, event: EventEnvelope) -> None:
         handler = _HANDLERS.get(event.type)

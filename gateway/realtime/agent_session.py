@@ -49,13 +49,13 @@ class AgentSession:
     async def closing(self) -> None:
         await self._closing.wait()
 
-    def refuse(self, code: str, detail: str, attempt_key: str) -> None:
+    def refuse(self, code: str, detail: str, attempt_key: str, epoch: int) -> None:
         """Say no. An agent that keeps asking for what is not its own is disconnected."""
         self._refusals += 1
         if self._refusals > MOST_REFUSALS:
             self.close(m.CLOSE_TOO_MANY_REFUSALS, f"{MOST_REFUSALS} refusals: {detail}")
         else:
-            self.say(m.Refused(code=code, detail=detail, attempt_key=attempt_key))
+            self.say(m.Refused(code=code, detail=detail, attempt_key=attempt_key, epoch=epoch))
 
     async def room(self) -> None:
         """Wait while more is on its way to Kafka than an agent that keeps to its window would send."""

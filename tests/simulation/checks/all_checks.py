@@ -41,6 +41,7 @@ class Checks:
         for check in checks:
             check.wrong = self._wrong
         self.observer = Observer(world.log.memory, checks)
+        workload.on_decision = self.history.answered
         world.on_processor_death = self._processor_died
 
     @property

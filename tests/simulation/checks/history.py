@@ -3,7 +3,8 @@
 from core.eventlog.chain import GENESIS, holds
 from core.eventlog.envelope import CommandEnvelope
 from core.eventlog.headers import decision_part
-from core.ports import Record, TopicPartition
+from core.ports import Decision, Record, TopicPartition
+from processors.kinds import SHELL_TYPES
 from tests.simulation.checks.observer import Check, Seen
 
 
@@ -27,10 +28,10 @@ class HistoryCheck(Check):
         if not holds(self._heads.get(where, GENESIS), event):
             self.wrong(f"the chain breaks at {place}")
         self._heads[where] = event.chain
-        version = self._versions[event.stream] = self._versions.get(event.stream, 0) + 1
-        if event.stream_version != version:
-            self.wrong(f"{place} has version {event.stream_version}, expected {version}")
-            self._versions[event.stream] = event.stream_version
+        if event.stream_version or event.type not in SHELL_TYPES:
+            version = self._versions[event.stream] = self._versions.get(event.stream, 0) + 1
+            if event.stream_version != version:
+                self.wrong(f"{place} has version {event.stream_version}, expected {version}")
         if event.event_id in self._event_ids:
             self.wrong(f"{place}: event {event.event_id} is there twice")
         self._event_ids.add(event.event_id)
@@ -57,6 +58,12 @@ class HistoryCheck(Check):
             self._awaited[command.command_id] = (
                 f"{command.type} of {command.stream} at {record.topic}:{record.partition}:{record.offset}"
             )
+
+    def answered(self, decision: Decision) -> None:
+        """A client was told: nothing of it may be taken back any more."""
+        for event in decision.events:
+            if event.event_id not in self._event_ids:
+                self.wrong(f"a client was told of {event.type} of {event.stream}, which is not in the log")
 
     def undecided(self) -> list[str]:
         return list(self._awaited.values())

@@ -32,6 +32,7 @@ def patched(scheduler: Scheduler, more: dict[str, Any]) -> Iterator[None]:
         (time, "monotonic"): lambda: MONOTONIC_START + scheduler.now,
         (time, "time"): lambda: _wall_clock(scheduler),
         (time, "time_ns"): lambda: int(_wall_clock(scheduler) * 1e9),
+        (time, "clock_gettime"): lambda _: MONOTONIC_START + scheduler.now,
         (time, "sleep"): threads.sleep,
     }
     before = {(module, name): getattr(module, name) for module, name in wanted}

@@ -1,6 +1,7 @@
 """The production shells as processes of the simulation: what each is made of, and nothing else."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from agents.backoff import Backoff
@@ -15,6 +16,7 @@ from agents.spool_store import SpoolStore
 from agents.worker import Worker
 from core.aggregates import AGGREGATES, POLICIES
 from core.eventlog.topics import COMMANDS_TOPICS, EVENTS_TOPICS, WEBHOOKS_TOPIC, Topology, events_topic
+from core.ports import LogUnavailable
 from infra.memory.consumer import MemoryGroupConsumer
 from infra.memory.producer import MemoryTransactionalProducer
 from infra.memory.reader import MemoryLogReader
@@ -57,7 +59,8 @@ def processor(
     stop = Event()
 
     def main() -> None:
-        made.run(stop, TURN_SECONDS)
+        with suppress(LogUnavailable):  # Without a goodbye, then.
+            made.run(stop, TURN_SECONDS)
         process.kill("it has left")
 
     thread = Thread(main, "processor", topics=frozenset(COMMANDS_TOPICS))
