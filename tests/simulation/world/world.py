@@ -98,7 +98,9 @@ class World:
     def _died(self, role: str, process: Process) -> None:
         del self.running[role]
         if role in self.processors:
-            self.on_processor_death(self.processors.pop(role)[0].partitions)
+            states = dict(self.processors.pop(role)[0].partitions)
+            # Outside of the process that is dying.
+            self.kernel.scheduler.after(0, lambda: self.on_processor_death(states))
         self.gateways.pop(role, None)
         self.on_death(role, process)
 
