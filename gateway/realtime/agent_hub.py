@@ -179,7 +179,8 @@ class AgentHub:
             return
         message: Any = e.EVENTS.decode(event.type, event.schema_version, event.data)
         session = self._sessions.get((Stream.parse(event.stream), message.agent_id))
-        if session is not None:
+        # What came before the connection is on record was meant for an earlier one: our tail may be behind the pool.
+        if session is not None and (session.on_record or event.type == e.AgentConnected.TYPE):
             handler(session, message)
 
     def _record(self, command: CommandEnvelope) -> None:
@@ -213,6 +214,11 @@ def _revoked(decision: Decision) -> tuple[str, ...]:
         if event.type == e.AgentConnected.TYPE:
             return msgspec.json.decode(event.data, type=e.AgentConnected).revoked
     return ()
+
+
+def _connected(session: AgentSession, event: e.AgentConnected) -> None:
+    if event.session == session.session:
+        session.on_record = True
 
 
 def _granted(session: AgentSession, event: e.LeaseGranted) -> None:
@@ -250,6 +256,7 @@ def _gone(session: AgentSession, event: e.AgentGone) -> None:
 
 
 _HANDLERS: dict[str, Callable[[AgentSession, Any], None]] = {
+    e.AgentConnected.TYPE: _connected,
     e.LeaseGranted.TYPE: _granted,
     e.LeaseAccepted.TYPE: _accepted,
     e.LeaseCancelRequested.TYPE: _cancel,
