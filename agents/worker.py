@@ -228,7 +228,11 @@ class Worker:
 
     def _refused(self, refused: m.Refused) -> None:
         log.warning("the hub refused: %s (%s)", refused.detail, refused.code)
-        if refused.attempt_key in self._offers:
-            del self._offers[refused.attempt_key]
-        elif refused.attempt_key and refused.code == "stale-lease":
-            self._abandon(refused.attempt_key, refused.code)
+        key = refused.attempt_key
+        offer, job = self._offers.get(key), self._jobs.get(key)
+        if offer is not None:
+            # A word on an earlier offer of the attempt says nothing about this one.
+            if offer.epoch == refused.epoch:
+                del self._offers[key]
+        elif refused.code == "stale-lease" and (job is None or job.epoch == refused.epoch):
+            self._abandon(key, refused.code)

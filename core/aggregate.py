@@ -52,7 +52,10 @@ SHELL_EVENTS: tuple[type[Message], ...] = (CommandRejected, CommandIgnored)
 
 @dataclass(frozen=True)
 class Aggregate:
-    """One kind of aggregate as the shell sees it. State is a msgspec Struct that msgspec can encode."""
+    """One kind of aggregate as the shell sees it. State is a msgspec Struct that msgspec can encode.
+
+    `recurs`: one that is finished may be used again by whoever knows its name (a pool, a concurrency group).
+    """
 
     kind: str
     state_type: type[Any]
@@ -63,6 +66,7 @@ class Aggregate:
     finished: Callable[[Any], bool]
     commands: Catalogue
     events: Catalogue
+    recurs: bool = False
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ class Emitter:
         hint: tuple[int, int] | None,
     ) -> None:
         """The events of one decision: applied to memory, sealed, sent, reacted to."""
-        if live.name not in state.streams:
+        if state.streams.get(live.name) is not live:
             state.add(live)
         if not live.version:
             live.correlation_id = command.correlation_id
@@ -77,7 +77,7 @@ class Emitter:
                 type=message.TYPE,
                 schema_version=message.VERSION,
                 stream=live.name,
-                stream_version=live.version + 1,
+                stream_version=live.version_after(message.TYPE),
                 recorded_at=at,
                 region=state.region,
                 actor=command.actor,

@@ -29,7 +29,7 @@ class StreamLookup:
     def find(self, state: PartitionState, command: CommandEnvelope) -> tuple[LiveStream, tuple[int, int] | None]:
         """The stream, and the hint where one was used. A new stream is not yet part of `state`."""
         live = state.streams.get(command.stream)
-        if live is not None:
+        if live is not None and (live.facts or command.hint is None):
             return live, None
         live = self._new(state, command)
         if command.hint is None:

@@ -5,7 +5,7 @@ until it is assigned again).
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 
 from core.ports import GroupConsumer, Record, TopicPartition
 from processors.metrics import ProcessorMetrics
@@ -51,7 +51,7 @@ class Ownership:
             if self.live.pop(where, None) is not None:
                 self._waiting[where] = True
 
-    def match(self, records: Iterable[Record], moved: frozenset[TopicPartition]) -> Work:
+    def match(self, records: Iterable[Record], moved: Set[TopicPartition]) -> Work:
         """The live state of each command. Those of waiting partitions are noted: they must be read again."""
         work: Work = []
         topic, partition, state = "", -1, None
@@ -70,13 +70,13 @@ class Ownership:
     def waiting(self) -> bool:
         return bool(self._waiting)
 
-    def restore(self, consumer: GroupConsumer) -> frozenset[TopicPartition]:
-        """Restore what waits. Answers with those whose position was moved: commands polled before are void.
+    def restore(self, consumer: GroupConsumer, moved: set[TopicPartition]) -> None:
+        """Restore what waits. Notes in `moved` whose position was moved, although the next one may fail: what was
+        polled of them before is void.
 
         Committed offsets first: the answer comes only when no transaction of a former owner is undecided.
         """
         committed = consumer.committed(sorted(self._waiting))
-        moved = set()
         for where in sorted(self._waiting):
             try:
                 state = self._restorer.restore(self._contexts[where.topic], where.partition, committed[where])
@@ -91,7 +91,6 @@ class Ownership:
             self._metrics.partitions = len(self.live)
             log.info("restored %s:%d: %d streams, next event %d", *where, len(state.streams), state.events_next)
         self._restorer.release()
-        return frozenset(moved)
 
     def _halt(self, where: TopicPartition, reason: str) -> None:
         del self._waiting[where]

@@ -37,9 +37,13 @@ class LiveStream:
         self.touched_at = EPOCH
         self.remembered: dict[str, None] = {}
 
+    def version_after(self, event_type: str) -> int:
+        """The version that an event of this type has. What is refused before anything happened begins no history."""
+        return self.version + 1 if self.facts or event_type not in SHELL_TYPES else 0
+
     def evolve(self, event_type: str, message: Any, recorded_at: datetime) -> None:
         """One event has happened. `message` is not looked at for the shell's own events."""
-        self.version += 1
+        self.version = self.version_after(event_type)
         self.touched_at = recorded_at
         if event_type not in SHELL_TYPES:
             self.facts += 1
@@ -74,6 +78,10 @@ class PartitionState:
         self._retiring: list[tuple[datetime, str, int]] = []
 
     def add(self, live: LiveStream) -> None:
+        """In the place of one that was only refused so far, whose commands it remembers as well."""
+        known = self.streams.get(live.name)
+        if known is not None:
+            live.remembered |= known.remembered
         self.streams[live.name] = live
         self.evicted.pop(live.name, None)
 
@@ -108,9 +116,15 @@ class PartitionState:
     def _evict(self, now: datetime) -> int:
         count = 0
         while self._retiring and self._retiring[0][0] <= now:
-            _, name, version = heapq.heappop(self._retiring)
+            due, name, version = heapq.heappop(self._retiring)
+            touched_at = due - self._retention
             live = self.streams.get(name)
-            if live is None or live.version != version:
+            if live is None or live.version != version or live.touched_at != touched_at:
+                continue
+            if live.facts and live.kind.aggregate.recurs:
+                # It may come back under its name, and its version goes on then.
+                live.remembered.clear()
+                self.dirty[name] = None
                 continue
             del self.streams[name]
             self.deadlines.set(name, None)

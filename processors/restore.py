@@ -77,10 +77,12 @@ class Restorer:
             if record.key != live.key:
                 continue
             event = _decode(record)
+            live.remembered[event.causation_id] = None
+            if event.stream_version == 0:
+                continue
             if event.stream_version != live.version + 1:
                 raise BadHint(f"{_place(record)} is version {event.stream_version}, expected {live.version + 1}")
             self._fold(live, event, record)
-            live.remembered[event.causation_id] = None
         self._history.release()
         self._metrics.cold_loads += 1
 
@@ -111,23 +113,29 @@ class Restorer:
     def _replay(self, state: PartitionState, record: Record) -> None:
         event = _decode(record)
         state.events_next = record.offset + 1
-        live = state.streams.get(event.stream) or self._appear(state, event, record)
+        live = state.streams.get(event.stream)
+        if live is None or not live.facts:
+            live = self._appear(state, live, event, record)
         self._metrics.restored_events += 1
         state.head = event.chain
-        if event.stream_version <= live.version:
+        if event.stream_version <= live.version and live.version:
             state.recorded_at = event.recorded_at  # This snapshot is younger than the checkpoint.
             return
-        if event.stream_version != live.version + 1:
+        if event.stream_version != live.version_after(event.type):
             raise Halted(f"{_place(record)} is version {event.stream_version} of {live.name}, after {live.version}")
         self._fold(live, event, record)
         state.settle(live, event.causation_id, 1, event.recorded_at)
 
-    def _appear(self, state: PartitionState, event: EventEnvelope, record: Record) -> LiveStream:
-        """A stream that is not in memory: new, or come back by a cold load whose offsets its event names."""
+    def _appear(
+        self, state: PartitionState, known: LiveStream | None, event: EventEnvelope, record: Record
+    ) -> LiveStream:
+        """A stream of which nothing is in memory: new, or come back by a cold load whose offsets its event names."""
+        earlier = history(record.headers)
+        if known is not None and earlier is None:
+            return known
         kind = self._kind(event.stream, record)
         live = LiveStream(event.stream, kind)
         live.correlation_id = event.correlation_id
-        earlier = history(record.headers)
         if earlier is not None:
             self.cold_load(state, live, earlier)
         state.add(live)

@@ -127,11 +127,11 @@ class Processor:
         records = consumer.poll(self._options.max_batch, wait)
         if self._fenced is not None:
             raise self._fenced
-        moved: frozenset[TopicPartition] = frozenset()
+        moved: set[TopicPartition] = set()
         failure: LogUnavailable | None = None
         if self._ownership.waiting:
             try:
-                moved = self._ownership.restore(consumer)
+                self._ownership.restore(consumer, moved)
             except LogUnavailable as error:
                 failure = error
         count = self._batches.run(self._ownership.match(records, moved), consumer, producer)

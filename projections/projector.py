@@ -7,9 +7,9 @@ still thinks it is active finds the offsets moved and starts over from what is s
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import psycopg
 
@@ -19,16 +19,12 @@ from projections import offsets
 from projections.chain_watch import ChainWatch
 from projections.changes import Changes
 from projections.facts import Unreadable
+from projections.store import OpenStore, ViewStore
 from projections.views.registry import project
-from projections.writer import write
-
-Connection = psycopg.Connection[tuple[Any, ...]]
-Connect = Callable[[], Connection]
 
 PROJECTED_TOPICS = (*EVENTS_TOPICS, WEBHOOKS_TOPIC, DEAD_LETTERS_TOPIC)
 MAX_BATCH = 5000
 STANDBY_SECONDS = 1.0
-_LOCK_SPACE = 0x5EA1
 _BACKOFF_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 log = logging.getLogger("sealane.projector")
@@ -66,14 +62,14 @@ def partitions_of(topology: Topology) -> frozenset[TopicPartition]:
 class Projector:
     """One thread calls run(stop), or run_once() step by step.
 
-    `connect` opens a connection whose search_path names the schema of the views; it must not autocommit.
+    `open_store` opens the schema of the views.
     `limits` are offsets from which on nothing is projected: for comparing views of the same part of the log.
     """
 
     def __init__(
         self,
         reader: LogReader,
-        connect: Connect,
+        open_store: OpenStore,
         partitions: Iterable[TopicPartition],
         *,
         max_batch: int = MAX_BATCH,
@@ -81,11 +77,11 @@ class Projector:
     ) -> None:
         self.status = ProjectorStatus()
         self._reader = reader
-        self._connect = connect
+        self._open_store = open_store
         self._partitions = frozenset(partitions)
         self._max_batch = max_batch
         self._limits = limits
-        self._connection: Connection | None = None
+        self._store: ViewStore | None = None
         self._next: dict[TopicPartition, int] = {}
 
     def run(self, stop: threading.Event) -> None:
@@ -111,7 +107,7 @@ class Projector:
 
         Raises psycopg.OperationalError or LogUnavailable; nothing is lost, call again.
         """
-        if self._connection is None and not self._start():
+        if self._store is None and not self._start():
             return 0
         try:
             records = self._reader.poll(self._max_batch, timeout_seconds)
@@ -120,10 +116,10 @@ class Projector:
             return self._project(records)
         except offsets.OffsetsMoved as moved:
             log.warning("starting over from the stored offsets: %s", moved)
-            self._drop_connection()
+            self._drop_store()
             return 0
         except BaseException:
-            self._drop_connection()
+            self._drop_store()
             raise
 
     def lag(self) -> int:
@@ -136,25 +132,25 @@ class Projector:
         return dict(self._next)
 
     def close(self) -> None:
-        self._drop_connection()
+        self._drop_store()
         self._reader.close()
 
     def _start(self) -> bool:
         """Become the active one, if nobody else is: connect, lock, go to the stored offsets."""
-        connection = self._connect()
+        store = self._open_store()
         try:
-            if not _lock(connection):
+            if not store.lock():
                 self.status.state = "standby"
-                connection.close()
+                store.close()
                 return False
-            self._next = offsets.load(connection, self._partitions)
-            self.status.chains.start(offsets.chain_heads(connection, self._partitions))
-            connection.commit()
+            self._next = store.load(self._partitions)
+            self.status.chains.start(store.chain_heads(self._partitions))
+            store.commit()
             self._check_bounds()
         except BaseException:
-            connection.close()
+            store.close()
             raise
-        self._connection = connection
+        self._store = store
         self.status.halted.clear()
         self._reader.assign(self._next)
         self.status.state = "active"
@@ -191,8 +187,8 @@ class Projector:
         try:
             self._write(records, changes)
         except (psycopg.DataError, psycopg.IntegrityError) as error:
-            assert self._connection is not None
-            self._connection.rollback()
+            assert self._store is not None
+            self._store.rollback()
             self._isolate(records, error)
 
     def _isolate(self, records: list[Record], error: psycopg.Error) -> None:
@@ -205,26 +201,26 @@ class Projector:
         self._project(records[half:])
 
     def _write(self, records: list[Record], changes: Changes) -> None:
-        assert self._connection is not None
+        assert self._store is not None
         after = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in records}
         try:
-            _write_all(self._connection, self._next, after, changes, copy=True)
+            _write_all(self._store, self._next, after, changes, copy=True)
         except psycopg.errors.UniqueViolation as error:
             log.warning("a row that should be new was there already; replacing it: %s", error)
-            self._connection.rollback()
-            _write_all(self._connection, self._next, after, changes, copy=False)
+            self._store.rollback()
+            _write_all(self._store, self._next, after, changes, copy=False)
         self._next.update(after)
         self.status.chains.see(records)
         self.status.events += len(records)
         self.status.batches += 1
 
     def _halt(self, record: Record, reason: str) -> None:
-        assert self._connection is not None
+        assert self._store is not None
         partition = TopicPartition(record.topic, record.partition)
         text = f"offset {record.offset}: {reason}"
         log.error("halted at %s:%d, %s", record.topic, record.partition, text)
-        offsets.halt(self._connection, partition, text)
-        self._connection.commit()
+        self._store.halt(partition, text)
+        self._store.commit()
         self.status.halted[partition] = Halt(record.offset, text)
 
     def _failed(self, error: Exception, pause: float) -> None:
@@ -233,10 +229,10 @@ class Projector:
         self.status.last_error = str(error)
         log.warning("can't project, trying again in %.1f s: %s", pause, error)
 
-    def _drop_connection(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+    def _drop_store(self) -> None:
+        if self._store is not None:
+            self._store.close()
+            self._store = None
 
 
 def _changes_of(records: list[Record]) -> tuple[Changes, tuple[Record, str] | None]:
@@ -251,21 +247,12 @@ def _changes_of(records: list[Record]) -> tuple[Changes, tuple[Record, str] | No
 
 
 def _write_all(
-    connection: Connection,
+    store: ViewStore,
     before: dict[TopicPartition, int],
     after: dict[TopicPartition, int],
     changes: Changes,
     copy: bool,
 ) -> None:
-    offsets.advance(connection, before, after)
-    write(connection, changes, copy)
-    connection.commit()
-
-
-def _lock(connection: Connection) -> bool:
-    row = connection.execute(
-        "SELECT pg_try_advisory_lock(%s, hashtext(current_schema()))",
-        (_LOCK_SPACE,),
-    ).fetchone()
-    connection.commit()
-    return row is not None and bool(row[0])
+    store.advance(before, after)
+    store.write(changes, copy)
+    store.commit()

@@ -12,7 +12,8 @@ import psycopg
 from psycopg import sql
 
 from core.ports import LogReader, TopicPartition
-from projections.projector import Connect, Projector
+from projections.projector import Projector
+from projections.store import Connect, stores
 from projections.tables import CARRIED_OVER
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -46,7 +47,7 @@ def rebuild(place: Place, progress: Progress = lambda done, total: None) -> None
     Raises RebuildHalted, LogUnavailable or psycopg.Error; call again to go on.
     """
     place.migrate(place.second)
-    projector = Projector(place.new_reader(), place.connect(place.second), place.partitions)
+    projector = Projector(place.new_reader(), stores(place.connect(place.second)), place.partitions)
     try:
         _catch_up(projector, lambda: _remaining(projector), progress)
         with place.connect(place.schema)() as connection:
@@ -63,7 +64,7 @@ def rebuild(place: Place, progress: Progress = lambda done, total: None) -> None
 def fill_up_to(place: Place, schema: str, limits: dict[TopicPartition, int], progress: Progress) -> None:
     """Project the log into `schema` as far as `limits`. Raises as rebuild()."""
     place.migrate(schema)
-    projector = Projector(place.new_reader(), place.connect(schema), place.partitions, limits=limits)
+    projector = Projector(place.new_reader(), stores(place.connect(schema)), place.partitions, limits=limits)
     try:
         _catch_up(projector, lambda: _behind(projector, limits), progress)
     finally:

@@ -27,6 +27,11 @@ _COPY_FROM_BYTES = 256 << 10
 _encode = msgspec.json.Encoder().encode
 
 
+def is_renewed(table: Table) -> bool:
+    """Whether rows of this table come again under the same key as a matter of course."""
+    return table in _RENEWED
+
+
 def write(connection: Connection, changes: Changes, copy: bool = True) -> None:
     """Apply the changes inside the caller's transaction.
 
@@ -46,7 +51,7 @@ def _write_table(connection: Connection, changes: TableChanges, copy: bool) -> N
         connection.execute(statements.ensure, (statements.rows_document(changes.ensures.values()),))
     if changes.puts:
         worth_it = len(changes.puts) >= _COPY_FROM_ROWS or statements.holds_much(changes.puts.values())
-        new = copy and changes.table not in _RENEWED and worth_it
+        new = copy and not is_renewed(changes.table) and worth_it
         _put(connection, statements, changes.puts.values(), new)
     if changes.sets:
         _set(connection, statements, changes.sets)

@@ -15,4 +15,5 @@ GROUP = Aggregate(
     finished=group.finished,
     commands=GROUP_COMMANDS,
     events=GROUP_EVENTS,
+    recurs=True,
 )

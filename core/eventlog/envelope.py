@@ -30,7 +30,8 @@ class EventEnvelope(msgspec.Struct, frozen=True, kw_only=True):
     """One fact of the log. Never edited.
 
     `event_id` is a uuid5 of command id and index; `recorded_at` is UTC with microseconds; `causation_id` is
-    the command's id; `chain` is 64 hex digits (see chain.py); `data` is the JSON of the event's own struct.
+    the command's id; `stream_version` counts from 1 without gaps, but a refusal to a stream to which nothing has
+    happened (or that has left memory, and no hint names its place) has 0: it is no part of a history; `chain` is 64 hex digits (see chain.py); `data` is the JSON of the event's own struct.
     """
 
     event_id: str

@@ -17,4 +17,5 @@ POOL = Aggregate(
     finished=pools.finished,
     commands=POOL_COMMANDS,
     events=POOL_EVENTS,
+    recurs=True,
 )

@@ -175,11 +175,12 @@ class Drain(Frame, frozen=True, kw_only=True, tag="drain"):
 
 
 class Refused(Frame, frozen=True, kw_only=True, tag="refused"):
-    """Something was refused. Without an attempt it is the connection itself, and a close follows."""
+    """Something was refused: what was said under `epoch` of the attempt. Without one it is the connection itself."""
 
     code: str
     detail: str
     attempt_key: str = ""
+    epoch: int = 0
 
 
 HubMessage = Welcome | HeartbeatSeen | Offer | Start | Cancel | Abandon | Ack | Drain | Refused

@@ -171,7 +171,7 @@ class AgentHub:
         if decision.accepted:
             session.say(m.Start(attempt_key=message.attempt_key, epoch=message.epoch))
         else:
-            session.refuse(decision.code, decision.detail, message.attempt_key)
+            session.refuse(decision.code, decision.detail, message.attempt_key, message.epoch)
 
     def _see(self, event: EventEnvelope) -> None:
         handler = _HANDLERS.get(event.type)
@@ -179,7 +179,8 @@ class AgentHub:
             return
         message: Any = e.EVENTS.decode(event.type, event.schema_version, event.data)
         session = self._sessions.get((Stream.parse(event.stream), message.agent_id))
-        if session is not None:
+        # What came before the connection is on record was meant for an earlier one: our tail may be behind the pool.
+        if session is not None and (session.on_record or event.type == e.AgentConnected.TYPE):
             handler(session, message)
 
     def _record(self, command: CommandEnvelope) -> None:
@@ -215,6 +216,11 @@ def _revoked(decision: Decision) -> tuple[str, ...]:
     return ()
 
 
+def _connected(session: AgentSession, event: e.AgentConnected) -> None:
+    if event.session == session.session:
+        session.on_record = True
+
+
 def _granted(session: AgentSession, event: e.LeaseGranted) -> None:
     session.leases[event.attempt_key] = (event.epoch, event.entry.correlation_id)
     session.say(m.Offer(epoch=event.epoch, spec=event.entry.spec))
@@ -241,7 +247,16 @@ def _drain(session: AgentSession, event: e.AgentDraining) -> None:
     session.say(m.Drain())
 
 
+def _gone(session: AgentSession, event: e.AgentGone) -> None:
+    """The pool has forgotten an agent that we still hear (a word came late, or a clock was wrong): it must say hello
+    again, or it would wait for offers that nobody makes.
+    """
+    if event.reason == "lost":
+        session.close(m.CLOSE_UNAVAILABLE, "the pool has given this agent up")
+
+
 _HANDLERS: dict[str, Callable[[AgentSession, Any], None]] = {
+    e.AgentConnected.TYPE: _connected,
     e.LeaseGranted.TYPE: _granted,
     e.LeaseAccepted.TYPE: _accepted,
     e.LeaseCancelRequested.TYPE: _cancel,
@@ -249,4 +264,5 @@ _HANDLERS: dict[str, Callable[[AgentSession, Any], None]] = {
     e.LeaseReturned.TYPE: _withdraw,
     e.LeaseReleased.TYPE: _withdraw,
     e.AgentDraining.TYPE: _drain,
+    e.AgentGone.TYPE: _gone,
 }

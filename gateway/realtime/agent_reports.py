@@ -67,7 +67,7 @@ class AgentReports:
 
     def _refuse(self, session: AgentSession, message: m.ReliableMessage) -> None:
         detail = f"agent {session.agent_id} does not hold lease {message.epoch} of {message.attempt_key}"
-        session.refuse("stale-lease", detail, message.attempt_key)
+        session.refuse("stale-lease", detail, message.attempt_key, message.epoch)
         if not isinstance(message, m.LogWritten):
             self._record(self._commands.report(session, message))
 

@@ -13,7 +13,10 @@ MOST_REFUSALS = 50
 
 
 class AgentSession:
-    """`leases` maps attempt keys to (epoch, correlation id); `close_code` is set when the hub wants it gone."""
+    """`leases` maps attempt keys to (epoch, correlation id); `close_code` is set when the hub wants it gone.
+
+    `on_record`: the pool's answer to its hello was seen in the log; what comes after it concerns this connection.
+    """
 
     def __init__(self, hello: m.Hello, session: str, actor: str) -> None:
         self.agent_id = hello.agent_id
@@ -22,6 +25,7 @@ class AgentSession:
         self.session = session
         self.actor = actor
         self.leases: dict[str, tuple[int, str]] = {}
+        self.on_record = False
         self.close_code = 0
         self.close_reason = ""
         self._out: asyncio.Queue[m.HubMessage] = asyncio.Queue(SEND_QUEUE)
@@ -49,13 +53,13 @@ class AgentSession:
     async def closing(self) -> None:
         await self._closing.wait()
 
-    def refuse(self, code: str, detail: str, attempt_key: str) -> None:
+    def refuse(self, code: str, detail: str, attempt_key: str, epoch: int) -> None:
         """Say no. An agent that keeps asking for what is not its own is disconnected."""
         self._refusals += 1
         if self._refusals > MOST_REFUSALS:
             self.close(m.CLOSE_TOO_MANY_REFUSALS, f"{MOST_REFUSALS} refusals: {detail}")
         else:
-            self.say(m.Refused(code=code, detail=detail, attempt_key=attempt_key))
+            self.say(m.Refused(code=code, detail=detail, attempt_key=attempt_key, epoch=epoch))
 
     async def room(self) -> None:
         """Wait while more is on its way to Kafka than an agent that keeps to its window would send."""

@@ -117,17 +117,20 @@ class LogEventTail:
 
     def _follow(self) -> None:
         reader: LogReader | None = None
+        interrupted = False
         while not self._stopping.is_set():
             try:
                 if reader is None:
                     reader = self._open()
                     self._on_loop(self._ready.set)
+                elif interrupted:
+                    reader.assign(reader.positions())
+                interrupted = False
                 records = reader.poll(1000, _POLL_SECONDS)
             except LogUnavailable as error:
                 log.warning("the event tail is interrupted, nothing is skipped: %s", error)
+                interrupted = True
                 self._stopping.wait(_RETRY_SECONDS)
-                if reader is not None:
-                    reader.assign(reader.positions())
                 continue
             if records:
                 self._hand_over([item for record in records if (item := _decode(record)) is not None])

@@ -1,7 +1,8 @@
 """A log in memory with Kafka's rules: transactions, isolation, groups, fencing. Deterministic, for one process.
 
 Every call of a client goes through one hook, before and after its effect: there a test or the simulation lets
-time pass, makes the call fail, or ends the process. `on_idle` is called when a poll would wait.
+time pass, makes the call fail, or ends the process. `on_idle` is called when a poll would wait, `on_written` with
+the topic when readers may find more.
 """
 
 import threading
@@ -42,6 +43,7 @@ class MemoryLog:
         self._changed = threading.Condition(self.lock)
         self.on_call: Callable[[Call], None] = lambda call: None
         self.on_idle: Callable[[float], None] = self.clock.advance
+        self.on_written: Callable[[str], None] = lambda topic: None
         self.groups: dict[str, MemoryGroup] = {}
         self.specs: dict[str, TopicSpec] = {}
         self._session_timeout = session_timeout_seconds
@@ -49,6 +51,8 @@ class MemoryLog:
         self._partitions: dict[TopicPartition, MemoryPartition] = {}
         self._epochs: dict[str, int] = {}
         self._transactions: dict[str, Transaction] = {}
+        # Nothing expires before this; a call is cheap as long as that is so.
+        self._next_expiry = float("inf")
 
     @contextmanager
     def call(self, owner: str, operation: str) -> Iterator[None]:
@@ -96,6 +100,8 @@ class MemoryLog:
         offset = partition.append(record, transaction, int(self._seconds() * 1000))
         if transaction is not None:
             transaction.partitions[where] = None
+        else:
+            self.on_written(where.topic)
         self._changed.notify_all()
         return offset
 
@@ -114,6 +120,7 @@ class MemoryLog:
     def open_transaction(self, transactional_id: str) -> Transaction:
         transaction = Transaction(self._seconds() + self._transaction_timeout)
         self._transactions[transactional_id] = transaction
+        self._next_expiry = min(self._next_expiry, transaction.deadline)
         return transaction
 
     def end_transaction(self, transactional_id: str, outcome: str) -> None:
@@ -127,6 +134,7 @@ class MemoryLog:
                 self.group(group).offsets.update(offsets)
         for where in transaction.partitions:
             self.partition(where).finish(transaction)
+            self.on_written(where.topic)
         self._changed.notify_all()
 
     def silence(self, owner: str) -> None:
@@ -135,15 +143,21 @@ class MemoryLog:
             for member in group.members.values():
                 if member.owner == owner and member.expires is None:
                     member.expires = self._seconds() + self._session_timeout
+                    self._next_expiry = min(self._next_expiry, member.expires)
 
     def _expire(self) -> None:
         now = self._seconds()
+        if now < self._next_expiry:
+            return
         for group in self.groups.values():
             for member in [each for each in group.members.values() if each.expires is not None and each.expires <= now]:
                 group.leave(member, self.all_partitions())
         for transactional_id, transaction in list(self._transactions.items()):
             if transaction.deadline <= now:
                 self.new_epoch(transactional_id)
+        silent = (each.expires for group in self.groups.values() for each in group.members.values())
+        pending = [each.deadline for each in self._transactions.values()]
+        self._next_expiry = min([*pending, *(each for each in silent if each is not None)], default=float("inf"))
 
     def _seconds(self) -> float:
         return self.clock.now().timestamp()

@@ -169,10 +169,11 @@ def make_projector(settings: Settings) -> "Projector":
     from infra.postgres.connections import connector
     from projections.migrations.runner import DEFAULT_SCHEMA
     from projections.projector import Projector, partitions_of
+    from projections.store import stores
 
     connect = connector(settings.database_url, DEFAULT_SCHEMA)
     reader = KafkaLogReader(kafka(settings), "sealane-projector", fetch_wait_ms=IDLE_FETCH_MS)
-    return Projector(reader, connect, partitions_of(settings.topology))
+    return Projector(reader, stores(connect), partitions_of(settings.topology))
 
 
 def _log_archiver(settings: Settings) -> "LogArchiver":

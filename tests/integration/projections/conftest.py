@@ -12,6 +12,7 @@ from infra.postgres.connections import connector, sqlalchemy_url
 from projections.migrations.runner import migrate
 from projections.projector import Projector, partitions_of
 from projections.rebuild import Place
+from projections.store import stores
 from tests.support.household import TOPOLOGY
 
 SCHEMA = "sealane"
@@ -38,7 +39,8 @@ def new_place(database_url: str) -> NewPlace:
 
 @contextmanager
 def projecting(place: Place, max_batch: int = 5000) -> Iterator[Projector]:
-    projector = Projector(place.new_reader(), place.connect(place.schema), place.partitions, max_batch=max_batch)
+    store = stores(place.connect(place.schema))
+    projector = Projector(place.new_reader(), store, place.partitions, max_batch=max_batch)
     try:
         yield projector
     finally:

@@ -10,6 +10,7 @@ from core.ports import TopicPartition
 from infra.postgres.connections import sqlalchemy_url
 from projections.projector import LogMismatch, Projector
 from projections.rebuild import Place
+from projections.store import stores
 from projections.verify import verify
 from tests.integration.projections.conftest import NewPlace, count, project_all, projecting
 from tests.support.histories import History, full_history, new_log, stage
@@ -63,7 +64,7 @@ def test_kill_at_any_statement_counts_each_event_once(new_place: NewPlace) -> No
     place = new_place(history.log)
     deaths = 0
     for at in range(1, 40):
-        projector = Projector(place.new_reader(), dying(place, at), place.partitions, max_batch=4)
+        projector = Projector(place.new_reader(), stores(dying(place, at)), place.partitions, max_batch=4)
         try:
             while projector.run_once(0):
                 pass

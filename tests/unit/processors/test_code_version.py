@@ -79,7 +79,7 @@ def test_no_module_that_folding_imports_is_left_out() -> None:
     ours = {name for name in loaded.split() if (ROOT / Path(*name.split(".")).with_suffix(".py")).is_file()}
     assert len(ours) > 30
     left_out = {name for name in ours - sources(AGGREGATES).keys() if not name.startswith("core.forges.")}
-    assert left_out == {"core.delivery", "core.ids"}
+    assert left_out == {"core.delivery"}
 
 
 def test_snapshots_of_other_code_are_ignored_and_of_the_same_are_used() -> None:

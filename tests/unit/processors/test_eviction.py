@@ -6,7 +6,7 @@ import pytest
 
 from core.ports import TopicPartition
 from processors.shell import Processor
-from tests.support.counter import Add, Finish
+from tests.support.counter import Add, Finish, counter
 from tests.support.plant import OPTIONS, Plant
 
 RUNS_US = TopicPartition("sealane.runs.commands", 0)
@@ -162,4 +162,65 @@ def test_stream_without_history_is_new(hint: tuple[int, int] | None) -> None:
     plant.settle(processor)
 
     assert plant.types("run/never") == ["counter.added"]
+    assert plant.restored_images() == plant.images(processor)
+
+
+def versions_of(plant: Plant, stream: str) -> list[int]:
+    return [event.stream_version for event in plant.events() if event.stream == stream]
+
+
+def test_refusal_to_a_stream_that_has_left_is_no_part_of_its_history() -> None:
+    plant, processor = plant_with_departed()
+    hint = history_of(plant, "run/old")
+    plant.send(plant.command("run/old", Add(amount=-1)))
+    plant.settle(processor)
+    plant.send(plant.command("run/old", Add(amount=1), hint=hint))
+    plant.settle(processor)
+
+    assert versions_of(plant, "run/old") == [1, 2, 0, 3]
+    assert plant.state(processor, "run/old").total == 6
+    assert plant.restored_images() == plant.images(processor)
+    assert plant.restored_images(replace(OPTIONS, code_version="2")) == plant.images(processor)
+
+
+def test_command_that_was_refused_while_its_stream_was_away_is_not_decided_again() -> None:
+    plant, processor = plant_with_departed()
+    hint = history_of(plant, "run/old")
+    refused = plant.command("run/old", Add(amount=-1))
+    plant.send(refused)
+    plant.settle(processor)
+    plant.send(plant.command("run/old", Add(amount=1), hint=hint), refused)
+    plant.settle(processor)
+
+    assert plant.types("run/old").count("command.rejected") == 1
+
+
+def test_stream_that_recurs_goes_on_with_its_versions() -> None:
+    aggregates = (replace(counter("run"), recurs=True), counter("app"))
+    plant = Plant(aggregates=aggregates)
+    processor = plant.processor("p1")
+    plant.send(plant.command("run/group", Add(amount=1)), plant.command("run/group", Finish()))
+    plant.settle(processor)
+    plant.clock.advance(4000)
+    plant.send(plant.command("run/other", Add(amount=1)))
+    plant.settle(processor)
+    plant.send(plant.command("run/group", Add(amount=1)))
+    plant.settle(processor)
+
+    assert versions_of(plant, "run/group") == [1, 2, 3]
+    assert plant.restored_images() == plant.images(processor)
+
+
+def test_refusals_keep_their_stream_in_memory_from_the_last_one_on() -> None:
+    """Whether it was there all along or came back from a snapshot."""
+    plant = Plant()
+    processor = plant.processor("p1")
+    for _ in range(3):
+        plant.send(plant.command("run/guess", Add(amount=-1)))
+        plant.settle(processor)
+        plant.clock.advance(2000)
+    plant.send(plant.command("run/new", Add()))
+    plant.settle(processor)
+
+    assert in_memory(processor) == ["run/guess", "run/new"]
     assert plant.restored_images() == plant.images(processor)

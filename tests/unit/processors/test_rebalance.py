@@ -199,3 +199,31 @@ def test_metrics_count_only_what_was_committed() -> None:
     assert (metrics.batches, metrics.log_failures, metrics.partitions, metrics.streams) == (1, 1, 4, 1)
     assert (metrics.aborted_batches, metrics.halted) == (1, {})
     assert sum(metrics.latencies.counts) == metrics.numbers()["commands"]
+
+
+def test_commands_polled_before_a_seek_are_void_although_the_next_partition_can_not_be_restored() -> None:
+    plant = Plant()
+    processor = plant.processor("p1")
+    plant.settle(processor)
+    seen: list[str] = []
+
+    def refuse(call: Call) -> None:
+        """The first commit, what follows the first seek, and a commit soon after that."""
+        if call.phase == "after":
+            return
+        seen.append(call.operation)
+        commits, seeks = seen.count("producer.commit"), seen.count("consumer.seek")
+        if call.operation == "producer.commit" and commits == 1:
+            plant.send(plant.command("app/a", Add()))
+            raise LogUnavailable("injected")
+        if call.operation == "reader.bounds" and seeks == 1 and seen[-2] == "consumer.seek":
+            raise LogUnavailable("injected")
+        if call.operation == "producer.commit" and commits == 3:
+            raise LogUnavailable("injected")
+
+    plant.log.on_call = refuse
+    burst(plant)
+    plant.settle(processor, rounds=50)
+
+    assert plant.types("app/a") == ["counter.added"] * 7
+    plant.check_log()

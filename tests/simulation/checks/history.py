@@ -1,0 +1,72 @@
+"""The history itself: chains are whole, versions have no gaps, and each command is decided once, in one piece."""
+
+from core.eventlog.chain import GENESIS, holds
+from core.eventlog.envelope import CommandEnvelope
+from core.eventlog.headers import decision_part
+from core.ports import Decision, Record, TopicPartition
+from processors.kinds import SHELL_TYPES
+from tests.simulation.checks.observer import Check, Seen
+
+
+class HistoryCheck(Check):
+    """Safety: asked with every event."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._heads: dict[TopicPartition, str] = {}
+        self._versions: dict[str, int] = {}
+        self._event_ids: set[str] = set()
+        # The command whose decision is being read in a partition, and how many of its events are still to come.
+        self._open: dict[TopicPartition, tuple[str, int]] = {}
+        self._decided: dict[str, str] = {}
+        self._awaited: dict[str, str] = {}
+
+    def event(self, seen: Seen) -> None:
+        record, event = seen.record, seen.event
+        where = TopicPartition(record.topic, record.partition)
+        place = f"{record.topic}:{record.partition}:{record.offset} ({event.type} of {event.stream})"
+        if not holds(self._heads.get(where, GENESIS), event):
+            self.wrong(f"the chain breaks at {place}")
+        self._heads[where] = event.chain
+        if event.stream_version or event.type not in SHELL_TYPES:
+            version = self._versions[event.stream] = self._versions.get(event.stream, 0) + 1
+            if event.stream_version != version:
+                self.wrong(f"{place} has version {event.stream_version}, expected {version}")
+        if event.event_id in self._event_ids:
+            self.wrong(f"{place}: event {event.event_id} is there twice")
+        self._event_ids.add(event.event_id)
+        self._decision(where, seen, place)
+
+    def _decision(self, where: TopicPartition, seen: Seen, place: str) -> None:
+        command_id = seen.event.causation_id
+        part, of = decision_part(seen.record.headers)
+        open_id, left = self._open.get(where, ("", 0))
+        if part == 1:
+            if left:
+                self.wrong(f"{place} comes before the decision of command {open_id} is complete")
+            if command_id in self._decided:
+                self.wrong(f"{place}: command {command_id} was decided before, at {self._decided[command_id]}")
+            self._decided[command_id] = place
+            self._awaited.pop(command_id, None)
+        elif command_id != open_id or left != of - part + 1:
+            self.wrong(f"{place} is part {part} of {of} of command {command_id}, which is not what comes next")
+        self._open[where] = (command_id, of - part)
+
+    def command(self, record: Record, command: CommandEnvelope) -> None:
+        """Those that must have an event: whose sender waits, and those an App or a Run answers in any case."""
+        if (command.wants_reply or command.type in _ALWAYS_DECIDED) and command.command_id not in self._decided:
+            self._awaited[command.command_id] = (
+                f"{command.type} of {command.stream} at {record.topic}:{record.partition}:{record.offset}"
+            )
+
+    def answered(self, decision: Decision) -> None:
+        """A client was told: nothing of it may be taken back any more."""
+        for event in decision.events:
+            if event.event_id not in self._event_ids:
+                self.wrong(f"a client was told of {event.type} of {event.stream}, which is not in the log")
+
+    def undecided(self) -> list[str]:
+        return list(self._awaited.values())
+
+
+_ALWAYS_DECIDED = frozenset(("app.submit_trigger", "app.ignore_delivery"))

@@ -1,0 +1,90 @@
+"""Follows everything that becomes readable in the log, record by record, and shows it to the checks and the workload."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from core.eventlog.envelope import CommandEnvelope, EventEnvelope
+from core.eventlog.routing import decode_command, decode_event
+from core.eventlog.topics import COMMANDS_TOPICS, EVENTS_TOPICS, LOGS_TOPIC
+from core.ports import Record, TopicPartition
+from core.protocol.logs import LogChunk, decode_chunk
+from infra.memory.log import MemoryLog
+
+data_of = msgspec.json.Decoder().decode
+
+
+class Seen(NamedTuple):
+    """An event, its data as plain values, and its place."""
+
+    record: Record
+    event: EventEnvelope
+    data: dict[str, Any]
+
+
+class Check:
+    """What a check may want to see. A violation is said with wrong()."""
+
+    def __init__(self) -> None:
+        self.wrong: Callable[[str], None] = lambda what: None
+
+    def event(self, seen: Seen) -> None: ...
+
+    def command(self, record: Record, command: CommandEnvelope) -> None: ...
+
+    def chunk(self, record: Record, chunk: LogChunk) -> None: ...
+
+    def step(self) -> None: ...
+
+
+class Observer:
+    """`observe()` shows what is new since the last time."""
+
+    def __init__(self, log: MemoryLog, checks: list[Check]) -> None:
+        self._log = log
+        self._checks = checks
+        self._wanted = [where for where in log.all_partitions() if _kind(where) is not None]
+        self._next = dict.fromkeys(self._wanted, 0)
+        self._by_method = {
+            name: [each for each in checks if getattr(type(each), name) is not getattr(Check, name)]
+            for name in ("event", "command", "chunk")
+        }
+        self.events = 0
+
+    def observe(self) -> None:
+        for where in self._wanted:
+            partition = self._log.partition(where)
+            if self._next[where] < partition.end:
+                records, self._next[where] = partition.read(self._next[where], 1 << 30)
+                for record in records:
+                    self._show(record)
+
+    def _show(self, record: Record) -> None:
+        value = record.value or b""
+        match _kind(TopicPartition(record.topic, record.partition)):
+            case "event":
+                event = decode_event(value)
+                seen = Seen(record, event, data_of(event.data))
+                self.events += 1
+                for check in self._by_method["event"]:
+                    check.event(seen)
+            case "command":
+                command = decode_command(value)
+                for check in self._by_method["command"]:
+                    check.command(record, command)
+            case _:
+                chunk = decode_chunk(value)
+                for check in self._by_method["chunk"]:
+                    check.chunk(record, chunk)
+
+
+_KINDS = {
+    **dict.fromkeys(EVENTS_TOPICS, "event"),
+    **dict.fromkeys(COMMANDS_TOPICS, "command"),
+    LOGS_TOPIC: "chunk",
+}
+
+
+def _kind(where: TopicPartition) -> str | None:
+    return _KINDS.get(where.topic)

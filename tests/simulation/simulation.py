@@ -1,0 +1,97 @@
+"""One simulated history: a seed in, what went wrong out.
+
+First pushes, people and faults together (safety is checked all along); then the faults stop, everything is started
+again, and whatever was begun must come to its end within bounded time (liveness).
+"""
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import IO, Any
+
+from tests.simulation.checks.all_checks import Checks
+from tests.simulation.engine.patches import patched
+from tests.simulation.engine.process import Kernel
+from tests.simulation.engine.scheduler import Scheduler
+from tests.simulation.engine.trace import Trace
+from tests.simulation.nemesis import Nemesis
+from tests.simulation.options import Options, options_of
+from tests.simulation.workload import Workload
+from tests.simulation.world.disk import SpoolOs, WorkerShutil, remove_root, temporary_root
+from tests.simulation.world.executor import read
+from tests.simulation.world.network import dialler
+from tests.simulation.world.world import World
+
+# Approvals expire after 3 minutes, clocks may be 5 minutes wrong twice over, and what was refused is asked again.
+ENDS_WITHIN_SECONDS = 2400.0
+QUIET_SECONDS = 15.0
+
+
+@dataclass
+class Result:
+    """`violations` is empty where all went well; `last` are the last lines of the trace."""
+
+    seed: int
+    options: Options
+    violations: list[str] = field(default_factory=list)
+    last: list[str] = field(default_factory=list)
+    digest: str = ""
+    runs: int = 0
+    events: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+
+
+def simulate(seed: int, trace_file: IO[str] | None = None) -> Result:
+    options = options_of(seed)
+    scheduler = Scheduler(seed)
+    kernel = Kernel(scheduler, Trace(trace_file))
+    root = temporary_root()
+    try:
+        world = World(kernel, options, root)
+        spools = SpoolOs(world.disks)
+        with patched(scheduler, _patches(world, spools)):
+            result = _play(world)
+            spools.close_all()
+            world.unwind()
+        return result
+    finally:
+        remove_root(root)
+
+
+def _patches(world: World, spools: SpoolOs) -> dict[str, Any]:
+    return {
+        "agents.connection:connect": dialler(world.network),
+        "agents.spool_segment:os": spools,
+        "agents.worker:shutil": WorkerShutil(world.disks),
+        "agents.output_pump:os": SimpleNamespace(read=read),
+    }
+
+
+def _play(world: World) -> Result:
+    workload = Workload(world)
+    checks = Checks(world, workload)
+    nemesis = Nemesis(world, checks.leases)
+    scheduler, options = world.kernel.scheduler, world.options
+    world.start_all()
+    workload.begin()
+    nemesis.begin()
+    scheduler.run(options.active_seconds, checks.look)
+    workload.active = False
+    nemesis.heal()
+    checks.midway()
+    limit = scheduler.now + ENDS_WITHIN_SECONDS
+    while scheduler.now < limit and not checks.failed and not checks.ended:
+        scheduler.run(min(scheduler.now + QUIET_SECONDS, limit), checks.look)
+    checks.finally_()
+    trace = world.kernel.trace
+    return Result(
+        options.seed,
+        options,
+        checks.violations,
+        list(trace.last),
+        trace.digest(),
+        len(checks.runs.requested),
+        checks.observer.events,
+        scheduler.steps,
+        scheduler.now,
+    )
