@@ -19,7 +19,7 @@ log = logging.getLogger("sealane.agent")
 CONNECT_SECONDS = 10.0
 FENCE_SECONDS = 1.0
 SILENT_BEATS = 2.5
-FINAL_CLOSES = {m.CLOSE_UNAUTHENTICATED, m.CLOSE_POOL_FORBIDDEN, m.CLOSE_UNSUPPORTED}
+FINAL_CLOSES = {m.CLOSE_UNAUTHENTICATED, m.CLOSE_POOL_FORBIDDEN, m.CLOSE_UNSUPPORTED, m.CLOSE_HELLO_REJECTED}
 
 
 class RefusedForGood(Exception):
@@ -48,7 +48,10 @@ class Outbox:
 
 
 class HubConnection:
-    """`run()` keeps the worker connected until it is cancelled. Raises RefusedForGood."""
+    """`run()` keeps the worker connected until it is cancelled. Raises RefusedForGood.
+
+    `connected`: there is a hub at the other end. `left`: it has said goodbye to an agent that drained.
+    """
 
     def __init__(
         self, url: str, token: str, software: str, worker: Worker, store: SpoolStore, outbox: Outbox, backoff: Backoff
@@ -61,6 +64,8 @@ class HubConnection:
         self._outbox = outbox
         self._backoff = backoff
         self._was_welcome = False
+        self.connected = False
+        self.left = asyncio.Event()
 
     async def run(self) -> None:
         fence = asyncio.create_task(self._fence())
@@ -99,10 +104,12 @@ class HubConnection:
             # The jobs must not die of it: their leases are good as long as we come back in time.
             log.exception("the connection to %s broke down", self._url)
         finally:
+            self.connected = False
             self._outbox.clear()
             self._worker.disconnected()
 
     async def _serve(self, socket: ClientConnection) -> None:
+        self.connected = True
         await socket.send(m.encode(self._worker.hello(self._software)))
         first = m.decode_hub_message(await _binary(socket))
         if isinstance(first, m.Refused):
@@ -151,6 +158,9 @@ class HubConnection:
         reason = error.rcvd.reason if error.rcvd else "no close was said"
         if code in FINAL_CLOSES:
             self._refused(f"the hub at {self._url} refused this agent: {reason or code}", error)
+        elif code == m.CLOSE_LEFT:
+            self.left.set()
+            self._worker.drain()
         elif code == m.CLOSE_REPLACED:
             raise RefusedForGood(f"another agent has connected as '{self._worker.agent_id}'") from error
         log.warning("the connection to %s ended: %s %s", self._url, code, reason)

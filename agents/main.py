@@ -5,6 +5,7 @@ import logging
 import random
 import signal
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from agents.backoff import Backoff
@@ -21,6 +22,7 @@ from agents.worker import Worker
 SOFTWARE = "sealane-agent/0.1.0"
 # Jobs have 10 s to end after SIGTERM, and what they say then must reach the hub.
 LAST_WORDS_SECONDS = 15.0
+GOODBYE_SECONDS = 3.0
 log = logging.getLogger("sealane.agent")
 
 
@@ -56,7 +58,7 @@ async def _run(config: AgentConfig, data: DataDir) -> int:
     hub = HubConnection(url, config.token, SOFTWARE, worker, store, outbox, Backoff(random.random))
     log.info("agent %s of %s/%s, isolation: %s", agent_id, config.region, config.pool, executor.isolation.detail)
     connection = asyncio.create_task(hub.run())
-    leaving = asyncio.create_task(_leave_when_told(worker, config.drain_timeout_seconds))
+    leaving = asyncio.create_task(_leave_when_told(worker, hub, config.drain_timeout_seconds))
     try:
         done, _ = await asyncio.wait((connection, leaving), return_when=asyncio.FIRST_COMPLETED)
         for task in done:
@@ -69,7 +71,7 @@ async def _run(config: AgentConfig, data: DataDir) -> int:
         executor.close()
 
 
-async def _leave_when_told(worker: Worker, drain_timeout_seconds: float) -> None:
+async def _leave_when_told(worker: Worker, hub: HubConnection, drain_timeout_seconds: float) -> None:
     """The first SIGTERM drains, as the hub may; the second cancels what runs, and so does the drain timeout."""
     signals: asyncio.Queue[None] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -87,3 +89,11 @@ async def _leave_when_told(worker: Worker, drain_timeout_seconds: float) -> None
         log.info("cancelling what still runs")
         worker.cancel_all()
         await asyncio.wait((ended,), timeout=LAST_WORDS_SECONDS)
+    await _say_goodbye(hub)
+
+
+async def _say_goodbye(hub: HubConnection) -> None:
+    """Until the pool has it on record that we left: without that it would wait for us until we are lost."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(GOODBYE_SECONDS if hub.connected else 0):
+            await hub.left.wait()

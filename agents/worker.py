@@ -48,7 +48,7 @@ class Worker:
         self._say = say
         self._jobs: dict[str, Job] = {}
         self._offers: dict[str, m.Offer] = {}
-        self._heard_at = time.monotonic()
+        self._heard_at = _seconds()
         self._lost_after_seconds = 30.0
         self._changed = asyncio.Event()
 
@@ -69,7 +69,7 @@ class Worker:
         )
 
     def welcomed(self, welcome: m.Welcome) -> None:
-        self._heard_at = time.monotonic()
+        self._heard_at = _seconds()
         self._lost_after_seconds = welcome.lost_after_seconds
         for attempt_key in welcome.revoked:
             self._abandon(attempt_key, "revoked")
@@ -84,11 +84,11 @@ class Worker:
 
     def silent_seconds(self) -> float:
         """How long ago the hub was last heard of."""
-        return time.monotonic() - self._heard_at
+        return _seconds() - self._heard_at
 
     def take(self, message: m.HubMessage) -> None:
         """One message of the hub."""
-        self._heard_at = time.monotonic()
+        self._heard_at = _seconds()
         match message:
             case m.Offer():
                 self._offered(message)
@@ -155,6 +155,8 @@ class Worker:
 
     def _reason_to_refuse(self, attempt_key: str) -> tuple[str, str]:
         isolation = self._tools.executor.isolation
+        if attempt_key in self._jobs:
+            return "no-free-slot", "what an earlier lease of the attempt started is still being ended"
         if self.draining.is_set():
             return "draining", ""
         if isolation.kind == "none" and not self._config.unsafe_no_sandbox:
@@ -199,3 +201,8 @@ class Worker:
             del self._offers[refused.attempt_key]
         elif refused.attempt_key and refused.code == "stale-lease":
             self._abandon(refused.attempt_key, refused.code)
+
+
+def _seconds() -> float:
+    """Goes on while the machine sleeps, unlike time.monotonic(): what was leased before is not ours when it wakes."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -123,6 +123,8 @@ def _check(settings: Settings) -> None:
         raise SettingsError("SEALANE_PARTITIONS_PER_REGION must be between 1 and 1000")
     if not 0 < settings.port < 65536:
         raise SettingsError(f"SEALANE_PORT must be between 1 and 65535, not {settings.port}")
+    if settings.max_log_bytes < 1:
+        raise SettingsError(f"SEALANE_MAX_LOG_BYTES must be at least 1, not {settings.max_log_bytes}")
     unknown = set(settings.forges) - set(FORGES_WITH_STATUS)
     if unknown:
         raise SettingsError(f"[forges] knows {', '.join(FORGES_WITH_STATUS)}, not {', '.join(sorted(unknown))}")

@@ -13,7 +13,10 @@ MOST_REFUSALS = 50
 
 
 class AgentSession:
-    """`leases` maps attempt keys to (epoch, correlation id); `close_code` is set when the hub wants it gone."""
+    """`leases` maps attempt keys to (epoch, correlation id); `close_code` is set when the hub wants it gone.
+
+    `on_record`: the event of its connection was seen; what the log said of the agent before does not concern it.
+    """
 
     def __init__(self, hello: m.Hello, session: str, actor: str) -> None:
         self.agent_id = hello.agent_id
@@ -22,6 +25,7 @@ class AgentSession:
         self.session = session
         self.actor = actor
         self.leases: dict[str, tuple[int, str]] = {}
+        self.on_record = False
         self.close_code = 0
         self.close_reason = ""
         self._out: asyncio.Queue[m.HubMessage] = asyncio.Queue(SEND_QUEUE)
@@ -40,6 +44,18 @@ class AgentSession:
 
     async def next_message(self) -> m.HubMessage:
         return await self._out.get()
+
+    def last_messages(self) -> list[m.HubMessage]:
+        """What was said and not sent yet."""
+        return [self._out.get_nowait() for _ in range(self._out.qsize())]
+
+    def let_go(self, attempt_key: str, epoch: int) -> bool:
+        """Whether the agent held this lease until now."""
+        held = self.leases.get(attempt_key)
+        if held is None or held[0] != epoch:
+            return False
+        del self.leases[attempt_key]
+        return True
 
     def close(self, code: int, reason: str) -> None:
         if not self.close_code:

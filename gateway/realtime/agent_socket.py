@@ -12,12 +12,13 @@ from core.ports import DecisionTimeout, LogUnavailable
 from core.protocol import messages as m
 from gateway.auth import Principal, bearer_token
 from gateway.errors import ApiError
-from gateway.realtime.agent_hub import AgentHub
+from gateway.realtime.agent_hub import AgentHub, HelloRejected
 from gateway.realtime.agent_reports import MalformedReport, check_attempt
 from gateway.realtime.agent_session import AgentSession
 
 log = logging.getLogger("sealane.agent-hub")
 HELLO_SECONDS = 10.0
+GOODBYE_SECONDS = 2.0
 PATH = "/agent/v1/connect"
 Authenticate = Callable[[str | None], Awaitable[Principal]]
 
@@ -56,6 +57,8 @@ async def _serve(websocket: WebSocket, hub: AgentHub, authenticate: Authenticate
     hello = await _hello(websocket, principal, regions)
     try:
         session, welcome = await hub.open(hello, f"{principal.name}/{hello.agent_id}")
+    except HelloRejected as error:
+        raise _Refusal(m.CLOSE_HELLO_REJECTED, error.code, str(error)) from error
     except (LogUnavailable, DecisionTimeout) as error:
         raise _Refusal(m.CLOSE_UNAVAILABLE, "log-unavailable", str(error)) from error
     try:
@@ -64,7 +67,8 @@ async def _serve(websocket: WebSocket, hub: AgentHub, authenticate: Authenticate
     finally:
         await hub.closed(session)
     if session.close_code:
-        raise _Refusal(session.close_code, "disconnected", session.close_reason)
+        log.info("closing the connection of agent %s: %s", session.agent_id, session.close_reason)
+        await _say_goodbye(websocket, session)
 
 
 async def _hello(websocket: WebSocket, principal: Principal, regions: tuple[str, ...]) -> m.Hello:
@@ -126,6 +130,17 @@ async def _until_one_ends(*works: Coroutine[Any, Any, None]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _say_goodbye(websocket: WebSocket, session: AgentSession) -> None:
+    """What is still to be said (that a lease is gone, for one), then the reason, to an agent that may hear nothing."""
+    try:
+        async with asyncio.timeout(GOODBYE_SECONDS):
+            for message in session.last_messages():
+                await websocket.send_bytes(m.encode(message))
+            await websocket.close(session.close_code, session.close_reason[:120])
+    except (TimeoutError, RuntimeError, WebSocketDisconnect):
+        return
 
 
 async def _refuse(websocket: WebSocket, refusal: _Refusal) -> None:
