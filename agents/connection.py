@@ -11,7 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from agents.backoff import Backoff
-from agents.spool_store import SpoolStore
+from agents.spool_store import SpoolDamaged, SpoolStore
 from agents.worker import Worker
 from core.protocol import messages as m
 
@@ -100,6 +100,9 @@ class HubConnection:
             log.warning("no connection to %s: %s", self._url, str(error) or type(error).__name__)
         except RefusedForGood:
             raise
+        except SpoolDamaged as error:
+            log.error("%s", error)
+            self._worker.give_up(error.attempt_key, "spool-damaged")
         except Exception:
             # The jobs must not die of it: their leases are good as long as we come back in time.
             log.exception("the connection to %s broke down", self._url)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from agents.disk import explain
 from agents.spool_segment import HEADER_BYTES, SUFFIX, Segment
 
 SEGMENT_BYTES = 8 << 20
@@ -76,7 +77,7 @@ class LogSpool:
         try:
             self._writable_segment().append(frame)
         except OSError as error:
-            raise SpoolFull(f"{self.directory}: {error.strerror}") from error
+            raise SpoolFull(f"{self.directory}: {explain(error)}") from error
         self.dirty = True
         return self._count(frame)
 

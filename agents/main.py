@@ -33,11 +33,13 @@ def run_agent(config: AgentConfig) -> int:
     try:
         check_config(config)
         data.open()
+        agent_id = data.agent_id(config.name)
     except ConfigError as error:
         print(f"error: {error} [{error.code}]", file=sys.stderr)
+        data.close()
         return 6
     try:
-        return asyncio.run(_run(config, data))
+        return asyncio.run(_run(config, data, agent_id))
     except RefusedForGood as error:
         print(f"error: {error} [agent-refused]", file=sys.stderr)
         return 4
@@ -45,8 +47,7 @@ def run_agent(config: AgentConfig) -> int:
         data.close()
 
 
-async def _run(config: AgentConfig, data: DataDir) -> int:
-    agent_id = data.agent_id(config.name)
+async def _run(config: AgentConfig, data: DataDir, agent_id: str) -> int:
     clear_leftovers(data.jobs)
     executor = make_executor(config, agent_id, (str(data.root),))
     store = SpoolStore(data.spool, config.spool_bytes // config.slots)

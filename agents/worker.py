@@ -6,18 +6,17 @@ that can't reach its hub for so long that the pool gives its leases away kills i
 
 import asyncio
 import logging
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from agents.config import AgentConfig
+from agents.disk import reason_against
 from agents.job_runner import JobRunner, JobTools
 from agents.spool_store import SpoolStore
 from core.protocol import messages as m
 
 log = logging.getLogger("sealane.agent")
-FREE_DISK_BYTES = 64 << 20
 
 
 @dataclass
@@ -138,6 +137,10 @@ class Worker:
             for attempt_key in list(self._jobs):
                 self._abandon(attempt_key, "hub-unreachable")
 
+    def give_up(self, attempt_key: str, reason: str) -> None:
+        """What the attempt had to say can't be said. The next hello doesn't name it, and the pool takes it for lost."""
+        self._abandon(attempt_key, reason)
+
     def _runs(self, attempt_key: str, epoch: int) -> bool:
         job = self._jobs.get(attempt_key)
         return job is not None and job.epoch == epoch
@@ -163,10 +166,7 @@ class Worker:
             return "no-sandbox", isolation.detail
         if len(self._jobs) + len(self._offers.keys() - {attempt_key}) >= self._config.slots:
             return "no-free-slot", ""
-        free = shutil.disk_usage(self._tools.jobs).free
-        if free < FREE_DISK_BYTES:
-            return "disk-full", f"{free >> 20} MiB are free for jobs, {FREE_DISK_BYTES >> 20} are needed"
-        return "", ""
+        return reason_against({"workspaces": self._tools.jobs, "reports": self._store.root})
 
     def _start(self, start: m.Start) -> None:
         offer = self._offers.get(start.attempt_key)

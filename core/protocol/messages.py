@@ -64,7 +64,7 @@ class AcceptLease(Frame, frozen=True, kw_only=True, tag="lease.accept"):
 
 
 class RefuseLease(Frame, frozen=True, kw_only=True, tag="lease.refuse"):
-    """`reason`: no-free-slot | draining | no-sandbox | disk-full."""
+    """`reason`: no-free-slot | draining | no-sandbox | disk-full | disk-unusable."""
 
     attempt_key: str
     epoch: int

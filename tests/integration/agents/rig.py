@@ -91,7 +91,8 @@ class Rig:
     def __exit__(self, *_: object) -> None:
         for agent in self.agents:
             agent.kill()
-            clear_leftovers(agent.data_dir / "jobs")
+            if (agent.data_dir / "jobs").is_dir():
+                clear_leftovers(agent.data_dir / "jobs")
         self.stop_hub()
         self._stop.set()
         self._processors.join(10)
