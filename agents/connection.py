@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Coroutine
 from typing import Any
 
-import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
@@ -14,11 +14,13 @@ from agents.backoff import Backoff
 from agents.spool_store import SpoolDamaged, SpoolStore
 from agents.worker import Worker
 from core.protocol import messages as m
+from core.protocol.decoding import NotUnderstood
 
 log = logging.getLogger("sealane.agent")
 CONNECT_SECONDS = 10.0
 FENCE_SECONDS = 1.0
 SILENT_BEATS = 2.5
+STABLE_SECONDS = 5.0
 FINAL_CLOSES = {m.CLOSE_UNAUTHENTICATED, m.CLOSE_POOL_FORBIDDEN, m.CLOSE_UNSUPPORTED, m.CLOSE_HELLO_REJECTED}
 
 
@@ -96,7 +98,9 @@ class HubConnection:
             if status in (401, 403):
                 self._refused(f"the hub at {self._url} answered {status}: is the token right?", error)
             log.warning("the hub at %s answered %d", self._url, status)
-        except (OSError, TimeoutError, WebSocketException, msgspec.DecodeError) as error:
+        except NotUnderstood as error:
+            log.error("the hub at %s says what this agent does not understand: %s", self._url, error)
+        except (OSError, TimeoutError, WebSocketException) as error:
             log.warning("no connection to %s: %s", self._url, str(error) or type(error).__name__)
         except RefusedForGood:
             raise
@@ -119,17 +123,22 @@ class HubConnection:
             log.error("the hub refused this agent: %s (%s)", first.detail, first.code)
             await socket.recv()  # Raises ConnectionClosed, whose code says whether it makes sense to come again.
         if not isinstance(first, m.Welcome):
-            raise msgspec.DecodeError(f"the hub's first word is {type(first).__name__}, not a welcome")
+            raise NotUnderstood(f"the hub's first word is {type(first).__name__}, not a welcome")
         log.info("connected to %s as %s", self._url, self._worker.agent_id)
-        self._backoff.reset()
+        welcomed_at = time.monotonic()
         self._was_welcome = True
         self._worker.welcomed(first)
-        await _first_to_end(
-            self._receive(socket),
-            self._send_reports(socket, first.window_bytes),
-            self._send_outbox(socket),
-            self._beat(first.heartbeat_seconds),
-        )
+        try:
+            await _first_to_end(
+                self._receive(socket),
+                self._send_reports(socket, first.window_bytes),
+                self._send_outbox(socket),
+                self._beat(first.heartbeat_seconds),
+            )
+        finally:
+            # A hub that throws us out at once, each time, must not be asked ten times a second.
+            if time.monotonic() - welcomed_at > STABLE_SECONDS:
+                self._backoff.reset()
 
     async def _receive(self, socket: ClientConnection) -> None:
         while True:
@@ -178,7 +187,7 @@ class HubConnection:
 async def _binary(socket: ClientConnection) -> bytes:
     frame = await socket.recv()
     if isinstance(frame, str):
-        raise msgspec.DecodeError("the hub sent text where a binary frame was expected")
+        raise NotUnderstood("the hub sent text where a binary frame was expected")
     return frame
 
 

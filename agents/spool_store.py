@@ -10,8 +10,6 @@ import logging
 import shutil
 from pathlib import Path
 
-import msgspec
-
 from agents.log_spool import LogSpool
 from core.protocol.messages import AgentMessage, JobFinished, decode_agent_message
 
@@ -158,7 +156,7 @@ def _last_message(spool: LogSpool) -> AgentMessage | None:
         spool.open()
         frame = spool.last_frame()
         return decode_agent_message(frame) if frame else None
-    except (OSError, ValueError, msgspec.DecodeError) as error:
+    except (OSError, ValueError) as error:
         log.warning("%s of an earlier process can't be read: %s", spool.directory, error)
         return None
 

@@ -207,6 +207,41 @@ async def test_first_message_that_is_no_hello_closes_the_connection(rig: Rig, fr
         assert await agent.close_code() == m.CLOSE_MALFORMED
 
 
+@pytest.mark.parametrize(
+    ("frame", "words"),
+    [
+        (msgspec.msgpack.encode({"type": "lease.ponder"}), "message type 'lease.ponder' is not known here"),
+        (b"\x81\xa4type\xa3\xff\xfe\xfd", "not UTF-8"),
+        ("heartbeat", "text came where a binary frame belongs"),
+        (b"\x00" * ((1 << 20) + 1), "a frame of 1048577 bytes; at most 1048576 are taken"),
+    ],
+    ids=["newer", "no-text", "no-bytes", "large"],
+)
+async def test_message_the_hub_does_not_know_ends_the_connection_with_the_reason(
+    rig: Rig, frame: bytes | str, words: str
+) -> None:
+    async with peer(rig) as agent:
+        await agent.say(hello())
+        await agent.hear(m.Welcome)
+        await agent.socket.send(frame)
+        refused = await agent.hear(m.Refused)
+
+        assert isinstance(refused, m.Refused)
+        assert refused.code == "message-malformed"
+        assert words in refused.detail
+        assert await agent.close_code() == m.CLOSE_MALFORMED
+
+
+async def test_hello_that_holds_more_leases_than_anybody_can_is_refused(rig: Rig) -> None:
+    held = tuple(m.HeldLease(f"us-east-{n:016x}/job/1", 1) for n in range(2001))
+    async with peer(rig) as agent:
+        await agent.say(hello(held=held))
+        refused = await agent.hear(m.Refused)
+
+        assert isinstance(refused, m.Refused)
+        assert "2001 leases held; 2000 at most" in refused.detail
+
+
 async def test_wrong_pool_is_refused_with_its_own_code(rig: Rig) -> None:
     async with peer(rig) as agent:
         await agent.say(hello(pool="release"))
