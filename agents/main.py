@@ -75,7 +75,7 @@ async def _run(config: AgentConfig, data: DataDir, agent_id: str) -> int:
 async def _leave_when_told(worker: Worker, hub: HubConnection, drain_timeout_seconds: float) -> None:
     """The first SIGTERM drains, as the hub may; the second cancels what runs, and so does the drain timeout."""
     signals: asyncio.Queue[None] = asyncio.Queue()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, None)
     told = [asyncio.ensure_future(signals.get()), asyncio.ensure_future(worker.draining.wait())]
     await asyncio.wait(told, return_when=asyncio.FIRST_COMPLETED)
@@ -90,6 +90,8 @@ async def _leave_when_told(worker: Worker, hub: HubConnection, drain_timeout_sec
         log.info("cancelling what still runs")
         worker.cancel_all()
         await asyncio.wait((ended,), timeout=LAST_WORDS_SECONDS)
+        worker.kill_all()
+        await asyncio.wait((ended,), timeout=GOODBYE_SECONDS)
     await _say_goodbye(hub)
 
 

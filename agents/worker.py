@@ -118,6 +118,11 @@ class Worker:
         for job in self._jobs.values():
             job.runner.cancel(10)
 
+    def kill_all(self) -> None:
+        """At once, whatever cleans up; their end is reported all the same."""
+        for job in self._jobs.values():
+            job.runner.kill()
+
     async def ended(self) -> None:
         """Until nothing runs and nothing is left to report."""
         while self._jobs or not self._store.empty:
@@ -127,7 +132,7 @@ class Worker:
     async def close(self) -> None:
         """Kill what still runs."""
         for job in self._jobs.values():
-            job.runner.abandon()
+            job.runner.kill()
         await asyncio.gather(*(job.task for job in self._jobs.values()), return_exceptions=True)
 
     def fence(self) -> None:
@@ -192,7 +197,7 @@ class Worker:
         self._offers.pop(attempt_key, None)
         self._store.discard(attempt_key)
         if attempt_key in self._jobs:
-            self._jobs[attempt_key].runner.abandon()
+            self._jobs[attempt_key].runner.kill()
         self._changed.set()
 
     def _refused(self, refused: m.Refused) -> None:
