@@ -28,6 +28,14 @@ class Job:
     task: "asyncio.Task[None]"
 
 
+@dataclass
+class Accepted:
+    """An offer we took that may not start yet. `cancel_grace_seconds`: it was cancelled already, with this grace."""
+
+    offer: m.Offer
+    cancel_grace_seconds: int | None = None
+
+
 class Worker:
     """Everything but the connection. `say` queues a message that needs no acknowledgement."""
 
@@ -46,14 +54,14 @@ class Worker:
         self._tools = tools
         self._say = say
         self._jobs: dict[str, Job] = {}
-        self._offers: dict[str, m.Offer] = {}
+        self._accepted: dict[str, Accepted] = {}
         self._heard_at = _seconds()
         self._lost_after_seconds = 30.0
         self._changed = asyncio.Event()
 
     def hello(self, software: str) -> m.Hello:
         """`held`: what runs, what ended and is not acknowledged, and what was accepted but not started yet."""
-        held = {key: offer.epoch for key, offer in self._offers.items()}
+        held = {key: accepted.offer.epoch for key, accepted in self._accepted.items()}
         held |= self._store.finished() | {key: job.epoch for key, job in self._jobs.items()}
         return m.Hello(
             protocol=m.PROTOCOL_VERSION,
@@ -72,9 +80,9 @@ class Worker:
         self._lost_after_seconds = welcome.lost_after_seconds
         for attempt_key in welcome.revoked:
             self._abandon(attempt_key, "revoked")
-        for attempt_key, offer in self._offers.items():
+        for attempt_key, accepted in self._accepted.items():
             # The hub's Start may have been lost with the connection; it answers a repeated acceptance with another.
-            self._say(m.AcceptLease(attempt_key=attempt_key, epoch=offer.epoch))
+            self._say(m.AcceptLease(attempt_key=attempt_key, epoch=accepted.offer.epoch))
         if self.draining.is_set():
             self._say(m.Draining())
 
@@ -93,8 +101,8 @@ class Worker:
                 self._offered(message)
             case m.Start():
                 self._start(message)
-            case m.Cancel() if self._runs(message.attempt_key, message.epoch):
-                self._jobs[message.attempt_key].runner.cancel(message.grace_seconds)
+            case m.Cancel():
+                self._cancel(message)
             case m.Abandon():
                 self._abandon(message.attempt_key, message.reason)
             case m.Ack():
@@ -124,8 +132,8 @@ class Worker:
             job.runner.kill()
 
     async def ended(self) -> None:
-        """Until nothing runs and nothing is left to report."""
-        while self._jobs or not self._store.empty:
+        """Until nothing runs or may yet start, and nothing is left to report."""
+        while self._jobs or self._accepted or not self._store.empty:
             self._changed.clear()
             await self._changed.wait()
 
@@ -158,7 +166,7 @@ class Worker:
         if reason:
             self._say(m.RefuseLease(attempt_key=key, epoch=offer.epoch, reason=reason, detail=detail))
             return
-        self._offers[key] = offer
+        self._accepted[key] = Accepted(offer)
         self._say(m.AcceptLease(attempt_key=key, epoch=offer.epoch))
 
     def _reason_to_refuse(self, attempt_key: str) -> tuple[str, str]:
@@ -169,21 +177,31 @@ class Worker:
             return "draining", ""
         if isolation.kind == "none" and not self._config.unsafe_no_sandbox:
             return "no-sandbox", isolation.detail
-        if len(self._jobs) + len(self._offers.keys() - {attempt_key}) >= self._config.slots:
+        if len(self._jobs) + len(self._accepted.keys() - {attempt_key}) >= self._config.slots:
             return "no-free-slot", ""
         return reason_against({"workspaces": self._tools.jobs, "reports": self._store.root})
 
     def _start(self, start: m.Start) -> None:
-        offer = self._offers.get(start.attempt_key)
-        if offer is None or offer.epoch != start.epoch:
+        accepted = self._accepted.get(start.attempt_key)
+        if accepted is None or accepted.offer.epoch != start.epoch:
             return
-        del self._offers[start.attempt_key]
+        del self._accepted[start.attempt_key]
         taken = {job.runner.slot for job in self._jobs.values()}
         slot = next(number for number in range(self._config.slots) if number not in taken)
         spool = self._store.create(start.attempt_key, start.epoch)
-        runner = JobRunner(offer.spec, slot, spool, self._tools)
+        runner = JobRunner(accepted.offer.spec, slot, spool, self._tools)
+        if accepted.cancel_grace_seconds is not None:
+            runner.cancel(accepted.cancel_grace_seconds)
         task = asyncio.get_running_loop().create_task(self._run(start.attempt_key, runner))
         self._jobs[start.attempt_key] = Job(start.epoch, runner, task)
+
+    def _cancel(self, cancel: m.Cancel) -> None:
+        """After a reconnect it may come before the Start of what it cancels."""
+        accepted = self._accepted.get(cancel.attempt_key)
+        if self._runs(cancel.attempt_key, cancel.epoch):
+            self._jobs[cancel.attempt_key].runner.cancel(cancel.grace_seconds)
+        elif accepted is not None and accepted.offer.epoch == cancel.epoch:
+            accepted.cancel_grace_seconds = cancel.grace_seconds
 
     async def _run(self, attempt_key: str, runner: JobRunner) -> None:
         try:
@@ -194,7 +212,7 @@ class Worker:
 
     def _abandon(self, attempt_key: str, reason: str) -> None:
         log.warning("abandoning %s: %s", attempt_key, reason)
-        self._offers.pop(attempt_key, None)
+        self._accepted.pop(attempt_key, None)
         self._store.discard(attempt_key)
         if attempt_key in self._jobs:
             self._jobs[attempt_key].runner.kill()
@@ -202,8 +220,9 @@ class Worker:
 
     def _refused(self, refused: m.Refused) -> None:
         log.warning("the hub refused: %s (%s)", refused.detail, refused.code)
-        if refused.attempt_key in self._offers:
-            del self._offers[refused.attempt_key]
+        if refused.attempt_key in self._accepted:
+            del self._accepted[refused.attempt_key]
+            self._changed.set()
         elif refused.attempt_key and refused.code == "stale-lease":
             self._abandon(refused.attempt_key, refused.code)
 

@@ -42,11 +42,14 @@ class AgentNotices:
 
 
 def _connected(session: AgentSession, event: e.AgentConnected) -> None:
-    if event.session == session.session:
-        session.on_record = True
-        if event.draining:
-            # It may have been told while it was away.
-            session.say(m.Drain())
+    if event.session != session.session:
+        if session.on_record:
+            session.close(m.CLOSE_REPLACED, f"agent '{session.agent_id}' has connected to another gateway")
+        return
+    session.on_record = True
+    if event.draining:
+        # It may have been told while it was away.
+        session.say(m.Drain())
 
 
 def _accepted(session: AgentSession, event: e.LeaseAccepted) -> None:

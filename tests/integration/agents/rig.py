@@ -10,8 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,14 @@ class Rig:
 
     def start_hub(self, max_log_bytes: int = 1 << 30) -> None:
         self._gateway = _Gateway(self.log, self.clock, self.port, max_log_bytes)
+
+    @contextmanager
+    def another_hub(self) -> Iterator[int]:
+        """A second gateway, on the port it yields."""
+        port = free_port()
+        gateway = _Gateway(self.log, self.clock, port, 1 << 30)
+        yield port
+        gateway.stop()
 
     def stop_hub(self) -> None:
         """Cuts all connections, as a killed gateway does."""

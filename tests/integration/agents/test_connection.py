@@ -177,8 +177,8 @@ class Peer:
 
 
 @asynccontextmanager
-async def peer(rig: Rig, token: str = TOKEN) -> AsyncIterator[Peer]:
-    url = f"ws://127.0.0.1:{rig.port}/agent/v1/connect"
+async def peer(rig: Rig, token: str = TOKEN, port: int = 0) -> AsyncIterator[Peer]:
+    url = f"ws://127.0.0.1:{port or rig.port}/agent/v1/connect"
     async with connect(url, additional_headers={"Authorization": f"Bearer {token}"}) as socket:
         yield Peer(socket)
 
@@ -260,6 +260,19 @@ async def test_newer_connection_of_an_agent_replaces_the_older(rig: Rig) -> None
         await newer.hear(m.Welcome)
 
         assert await older.close_code() == m.CLOSE_REPLACED
+
+
+async def test_connection_at_another_gateway_replaces_the_older(rig: Rig) -> None:
+    with rig.another_hub() as port:
+        async with peer(rig) as older, peer(rig, port=port) as newer:
+            await older.say(hello())
+            await older.hear(m.Welcome)
+            await newer.say(hello())
+            await newer.hear(m.Welcome)
+
+            assert await older.close_code() == m.CLOSE_REPLACED
+            await newer.say(m.Heartbeat())
+            assert await newer.hear(m.HeartbeatSeen)
 
 
 async def test_held_lease_that_was_made_up_is_revoked(rig: Rig) -> None:
