@@ -87,12 +87,19 @@ async def _leave_when_told(worker: Worker, hub: HubConnection, drain_timeout_sec
     timeout = drain_timeout_seconds if by_signal else None
     await asyncio.wait((ended, again), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     if not ended.done():
-        log.info("cancelling what still runs")
-        worker.cancel_all()
-        await asyncio.wait((ended,), timeout=LAST_WORDS_SECONDS)
-        worker.kill_all()
-        await asyncio.wait((ended,), timeout=GOODBYE_SECONDS)
+        await _end_jobs(worker)
+        # Without a hub the reports stay on the disk, for the next start.
+        await asyncio.wait((ended,), timeout=LAST_WORDS_SECONDS if hub.connected else 0)
     await _say_goodbye(hub)
+
+
+async def _end_jobs(worker: Worker) -> None:
+    log.info("cancelling what still runs")
+    worker.cancel_all()
+    idle = asyncio.ensure_future(worker.idle())
+    await asyncio.wait((idle,), timeout=LAST_WORDS_SECONDS)
+    worker.kill_all()
+    await idle
 
 
 async def _say_goodbye(hub: HubConnection) -> None:

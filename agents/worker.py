@@ -131,6 +131,12 @@ class Worker:
         for job in self._jobs.values():
             job.runner.kill()
 
+    async def idle(self) -> None:
+        """Until nothing runs."""
+        while self._jobs:
+            self._changed.clear()
+            await self._changed.wait()
+
     async def ended(self) -> None:
         """Until nothing runs or may yet start, and nothing is left to report."""
         while self._jobs or self._accepted or not self._store.empty:
