@@ -170,10 +170,12 @@ class HubConnection:
         reason = error.rcvd.reason if error.rcvd else "no close was said"
         if code in FINAL_CLOSES:
             self._refused(f"the hub at {self._url} refused this agent: {reason or code}", error)
-        elif code == m.CLOSE_LEFT:
+        if code == m.CLOSE_LEFT:
+            log.info("left %s", self._url)
             self.left.set()
             self._worker.drain()
-        elif code == m.CLOSE_REPLACED:
+            return
+        if code == m.CLOSE_REPLACED:
             raise RefusedForGood(f"another agent has connected as '{self._worker.agent_id}'") from error
         log.warning("the connection to %s ended: %s %s", self._url, code, reason)
 
