@@ -313,6 +313,32 @@ async def test_report_on_anothers_lease_is_refused_and_on_record(rig: Rig) -> No
     assert rejected
 
 
+async def test_lease_of_another_agent_can_not_be_taken_over(rig: Rig) -> None:
+    rig.agent()
+    attempt = rig.job("echo ready; until [ -e go ]; do sleep 0.05; done; echo done")
+    await asyncio.to_thread(attempt.wait_for_output, "ready")
+    epoch = msgspec.json.decode(rig.events("lease.granted")[0].data, type=LeaseGranted).epoch
+    held = {"attempt_key": attempt.key, "epoch": epoch}
+    async with peer(rig) as liar:
+        await liar.say(hello(held=(m.HeldLease(**held),)))  # type: ignore[arg-type]
+        welcome = await liar.hear(m.Welcome)
+        assert isinstance(welcome, m.Welcome)
+        assert welcome.revoked == (attempt.key,)
+        await liar.say(m.AcceptLease(**held))  # type: ignore[arg-type]
+        refused = await liar.hear(m.Refused)
+        assert isinstance(refused, m.Refused)
+        assert (refused.code, refused.attempt_key) == ("stale-lease", attempt.key)
+        await liar.say(m.RefuseLease(reason="mine", **held))  # type: ignore[arg-type]
+        await liar.say(m.JobFinished(number=1, outcome="success", **held))  # type: ignore[arg-type]
+        await liar.hear(m.Refused)
+
+    (workspace,) = (rig.agents[0].data_dir / "jobs").glob("*/workspace")
+    (workspace / "go").touch()
+    end = await asyncio.to_thread(attempt.finished)
+    assert (end.outcome, end.attempt) == ("success", 1)
+    assert attempt.data("stdout") == b"ready\ndone\n"
+
+
 async def test_chunk_of_another_log_is_not_taken(rig: Rig) -> None:
     attempt = rig.job("echo hi")
     async with peer(rig) as agent:
