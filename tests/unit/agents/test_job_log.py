@@ -77,7 +77,7 @@ async def run_job(recorded: Recorded, steps: list[list[tuple[Any, bytes]]]) -> L
 
 
 @given(jobs)
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 async def test_every_byte_is_in_the_log_of_its_step_and_stream(steps: list[list[tuple[Any, bytes]]]) -> None:
     with TemporaryDirectory() as text:
         recorded = Recorded(Path(text))
@@ -94,7 +94,7 @@ async def test_every_byte_is_in_the_log_of_its_step_and_stream(steps: list[list[
 
 
 @given(jobs, st.integers(0, 2000))
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 async def test_what_is_over_the_limit_is_counted_and_said(steps: list[list[tuple[Any, bytes]]], limit: int) -> None:
     total = sum(len(data) for written in steps for _, data in written)
     with TemporaryDirectory() as text:

@@ -106,11 +106,13 @@ def test_hubs_messages_arrive_as_they_were_sent(message: m.HubMessage) -> None:
 
 
 @given(chunks)
+@settings(deadline=None)
 def test_chunk_of_any_bytes_arrives_as_it_was_sent(chunk: LogChunk) -> None:
     assert decode_chunk(encode_chunk(chunk)) == chunk
 
 
 @given(st.lists(chunks, max_size=5))
+@settings(deadline=None)
 def test_archived_segment_gives_back_its_chunks(written: list[LogChunk]) -> None:
     assert list(decode_segment(encode_segment(map(encode_chunk, written)))) == written
 
@@ -173,7 +175,7 @@ def decode_in_all_ways(frame: bytes) -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_no_bytes_break_the_decoders(frame: bytes) -> None:
     decode_in_all_ways(frame)
 
@@ -182,7 +184,7 @@ def test_no_bytes_break_the_decoders(frame: bytes) -> None:
     st.sampled_from(FRAMES),
     st.lists(st.tuples(st.sampled_from(["set", "cut", "put"]), st.integers(0, 999), st.integers(0, 255)), min_size=1),
 )
-@settings(max_examples=500)
+@settings(max_examples=300, deadline=None)
 def test_no_damage_to_a_message_breaks_the_decoders(frame: bytes, damage: list[tuple[str, int, int]]) -> None:
     damaged = bytearray(frame)
     for kind, place, value in damage:
