@@ -2,24 +2,26 @@
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Coroutine
 from typing import Any
 
-import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from agents.backoff import Backoff
-from agents.spool_store import SpoolStore
+from agents.spool_store import SpoolDamaged, SpoolStore
 from agents.worker import Worker
 from core.protocol import messages as m
+from core.protocol.decoding import NotUnderstood
 
 log = logging.getLogger("sealane.agent")
 CONNECT_SECONDS = 10.0
 FENCE_SECONDS = 1.0
 SILENT_BEATS = 2.5
-FINAL_CLOSES = {m.CLOSE_UNAUTHENTICATED, m.CLOSE_POOL_FORBIDDEN, m.CLOSE_UNSUPPORTED}
+STABLE_SECONDS = 5.0
+FINAL_CLOSES = {m.CLOSE_UNAUTHENTICATED, m.CLOSE_POOL_FORBIDDEN, m.CLOSE_UNSUPPORTED, m.CLOSE_HELLO_REJECTED}
 
 
 class RefusedForGood(Exception):
@@ -48,7 +50,10 @@ class Outbox:
 
 
 class HubConnection:
-    """`run()` keeps the worker connected until it is cancelled. Raises RefusedForGood."""
+    """`run()` keeps the worker connected until it is cancelled. Raises RefusedForGood.
+
+    `connected`: there is a hub at the other end. `left`: it has said goodbye to an agent that drained.
+    """
 
     def __init__(
         self, url: str, token: str, software: str, worker: Worker, store: SpoolStore, outbox: Outbox, backoff: Backoff
@@ -61,6 +66,8 @@ class HubConnection:
         self._outbox = outbox
         self._backoff = backoff
         self._was_welcome = False
+        self.connected = False
+        self.left = asyncio.Event()
 
     async def run(self) -> None:
         fence = asyncio.create_task(self._fence())
@@ -91,35 +98,47 @@ class HubConnection:
             if status in (401, 403):
                 self._refused(f"the hub at {self._url} answered {status}: is the token right?", error)
             log.warning("the hub at %s answered %d", self._url, status)
-        except (OSError, TimeoutError, WebSocketException, msgspec.DecodeError) as error:
+        except NotUnderstood as error:
+            log.error("the hub at %s says what this agent does not understand: %s", self._url, error)
+        except (OSError, TimeoutError, WebSocketException) as error:
             log.warning("no connection to %s: %s", self._url, str(error) or type(error).__name__)
         except RefusedForGood:
             raise
+        except SpoolDamaged as error:
+            log.error("%s", error)
+            self._worker.give_up(error.attempt_key, "spool-damaged")
         except Exception:
             # The jobs must not die of it: their leases are good as long as we come back in time.
             log.exception("the connection to %s broke down", self._url)
         finally:
+            self.connected = False
             self._outbox.clear()
             self._worker.disconnected()
 
     async def _serve(self, socket: ClientConnection) -> None:
+        self.connected = True
         await socket.send(m.encode(self._worker.hello(self._software)))
         first = m.decode_hub_message(await _binary(socket))
         if isinstance(first, m.Refused):
             log.error("the hub refused this agent: %s (%s)", first.detail, first.code)
             await socket.recv()  # Raises ConnectionClosed, whose code says whether it makes sense to come again.
         if not isinstance(first, m.Welcome):
-            raise msgspec.DecodeError(f"the hub's first word is {type(first).__name__}, not a welcome")
+            raise NotUnderstood(f"the hub's first word is {type(first).__name__}, not a welcome")
         log.info("connected to %s as %s", self._url, self._worker.agent_id)
-        self._backoff.reset()
+        welcomed_at = time.monotonic()
         self._was_welcome = True
         self._worker.welcomed(first)
-        await _first_to_end(
-            self._receive(socket),
-            self._send_reports(socket, first.window_bytes),
-            self._send_outbox(socket),
-            self._beat(first.heartbeat_seconds),
-        )
+        try:
+            await _first_to_end(
+                self._receive(socket),
+                self._send_reports(socket, first.window_bytes),
+                self._send_outbox(socket),
+                self._beat(first.heartbeat_seconds),
+            )
+        finally:
+            # A hub that throws us out at once, each time, must not be asked ten times a second.
+            if time.monotonic() - welcomed_at > STABLE_SECONDS:
+                self._backoff.reset()
 
     async def _receive(self, socket: ClientConnection) -> None:
         while True:
@@ -151,7 +170,12 @@ class HubConnection:
         reason = error.rcvd.reason if error.rcvd else "no close was said"
         if code in FINAL_CLOSES:
             self._refused(f"the hub at {self._url} refused this agent: {reason or code}", error)
-        elif code == m.CLOSE_REPLACED:
+        if code == m.CLOSE_LEFT:
+            log.info("left %s", self._url)
+            self.left.set()
+            self._worker.drain()
+            return
+        if code == m.CLOSE_REPLACED:
             raise RefusedForGood(f"another agent has connected as '{self._worker.agent_id}'") from error
         log.warning("the connection to %s ended: %s %s", self._url, code, reason)
 
@@ -165,7 +189,7 @@ class HubConnection:
 async def _binary(socket: ClientConnection) -> bytes:
     frame = await socket.recv()
     if isinstance(frame, str):
-        raise msgspec.DecodeError("the hub sent text where a binary frame was expected")
+        raise NotUnderstood("the hub sent text where a binary frame was expected")
     return frame
 
 

@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 
 from agents.config import ConfigError
+from agents.disk import explain
 
 
 class DataDir:
@@ -31,7 +32,7 @@ class DataDir:
             raise ConfigError(f"another agent works in {self.root}; give this one its own data directory") from error
         except OSError as error:
             self.close()
-            raise ConfigError(f"the data directory {self.root} can't be used: {error.strerror}") from error
+            raise ConfigError(f"the data directory {self.root} can't be used: {explain(error)}") from error
 
     def close(self) -> None:
         if self._lock is not None:
@@ -39,11 +40,18 @@ class DataDir:
             self._lock = None
 
     def agent_id(self, name: str) -> str:
-        """`name` where one was given, else the id made at the first start and kept since."""
+        """`name` where one was given, else the id made at the first start and kept since. Raises ConfigError."""
         if name:
             return name
-        if not self.id_file.exists():
-            temporary = self.id_file.with_suffix(".new")
-            temporary.write_text(f"{socket.gethostname()}-{secrets.token_hex(4)}")
-            os.replace(temporary, self.id_file)
-        return self.id_file.read_text().strip()
+        try:
+            kept = self.id_file.read_text().strip() if self.id_file.exists() else ""
+            return kept or self._make_id()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"the agent's id can't be kept in {self.id_file}: {error}") from error
+
+    def _make_id(self) -> str:
+        made = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+        temporary = self.id_file.with_suffix(".new")
+        temporary.write_text(made)
+        os.replace(temporary, self.id_file)
+        return made

@@ -103,7 +103,11 @@ class JobLog:
     def _add_pieces(self, stream: StreamName, pieces: list[Piece]) -> None:
         at_us = self._clock_us()
         for data, partial in pieces:
-            self._add(stream, data, partial, at_us)
+            if self._full:
+                # Behind the hole it would look as if it followed what was kept.
+                self._lose(len(data))
+            else:
+                self._add(stream, data, partial, at_us)
 
     def _add(self, stream: StreamName, data: bytes, partial: bool, at_us: int) -> None:
         self._lines.append(LogLine(at_us, stream, data, partial))
@@ -129,9 +133,7 @@ class JobLog:
         try:
             append(lambda number: _frame(number, chunk))
         except SpoolFull as error:
-            lost = sum(len(line.data) for line in chunk.lines if line.stream != "system")
-            self._dropped_bytes += lost
-            self._kept_bytes -= lost
+            self._lose(sum(len(line.data) for line in chunk.lines if line.stream != "system"))
             if not self._full:
                 self._full = True
                 self._on_full(str(error))
@@ -139,6 +141,10 @@ class JobLog:
         self._chunks += 1
         self._first_line += len(chunk.lines)
         self._store.written()
+
+    def _lose(self, size: int) -> None:
+        self._dropped_bytes += size
+        self._kept_bytes -= size
 
     def _schedule(self) -> None:
         """The first output after a pause goes out at once, what follows it at most every FLUSH_SECONDS."""

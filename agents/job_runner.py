@@ -40,7 +40,7 @@ class JobTools:
 
 
 class JobRunner:
-    """One attempt. `run()` returns when it is over and reported; `cancel` and `abandon` may come at any time."""
+    """One attempt. `run()` returns when it is over and reported; `cancel` and `kill` may come at any time."""
 
     def __init__(self, spec: JobSpec, slot: int, spool: LogSpool, tools: JobTools) -> None:
         self.spec = msgspec.structs.replace(spec, source=fetchable(spec.source, tools.gateway_url))
@@ -78,8 +78,8 @@ class JobRunner:
             self._log.system("The job was cancelled.")
         self._steps.stop("cancelled", grace_seconds)
 
-    def abandon(self) -> None:
-        """Kill at once: the attempt is somebody else's."""
+    def kill(self) -> None:
+        """SIGKILL at once, and no step after it: the attempt is somebody else's, or the agent's time is over."""
         self._verdict.cancel()
         self._steps.stop_for_good("cancelled")
 

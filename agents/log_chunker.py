@@ -21,12 +21,15 @@ class LineSplitter:
 
     def feed(self, data: bytes) -> list[Piece]:
         """What `data` completes: whole lines without their newline, and pieces of lines over the limit."""
-        first, *others = data.split(b"\n")
+        *complete, rest = data.split(b"\n")
         pieces: list[Piece] = []
-        self._hold(first, pieces)
-        for line in others:
-            pieces.append(self._end_line())
-            self._hold(line, pieces)
+        for line in complete:
+            if self._held_bytes or self._open or len(line) > self._line_bytes:
+                self._hold(line, pieces)
+                pieces.append(self._end_line())
+            else:
+                pieces.append((line, False))
+        self._hold(rest, pieces)
         return pieces
 
     def flush(self) -> list[Piece]:

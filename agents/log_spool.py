@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from agents.disk import explain
 from agents.spool_segment import HEADER_BYTES, SUFFIX, Segment
 
 SEGMENT_BYTES = 8 << 20
@@ -76,7 +77,7 @@ class LogSpool:
         try:
             self._writable_segment().append(frame)
         except OSError as error:
-            raise SpoolFull(f"{self.directory}: {error.strerror}") from error
+            raise SpoolFull(f"{self.directory}: {explain(error)}") from error
         self.dirty = True
         return self._count(frame)
 
@@ -114,8 +115,8 @@ class LogSpool:
             self.unacked_bytes -= size
         while len(self._segments) > 1 and self._segments[0].last <= self.acked:
             self._segments.pop(0).remove()
-        while self._memory and self.last_number - len(self._memory) < self.acked:
-            self._memory.popleft()
+        if self._memory:
+            self._forget_memory()
 
     def last_frame(self) -> bytes | None:
         """The newest frame on disk."""
@@ -138,6 +139,16 @@ class LogSpool:
         self.unacked_bytes = self.in_flight_bytes = 0
         self._next = self.last_number + 1
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _forget_memory(self) -> None:
+        """When its last frame is acknowledged, all are: what is appended next begins a segment of its own."""
+        while self._memory and self.last_number - len(self._memory) < self.acked:
+            self._memory.popleft()
+        if not self._memory:
+            for segment in self._segments:
+                segment.remove()
+            self._segments.clear()
+            self._reading = None
 
     def _count(self, frame: bytes) -> int:
         self.last_number += 1

@@ -6,6 +6,7 @@ import random
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from agents.backoff import Backoff
@@ -22,6 +23,7 @@ from agents.worker import Worker, WorkerStatus
 SOFTWARE = "sealane-agent/0.1.0"
 # Jobs have 10 s to end after SIGTERM, and what they say then must reach the hub.
 LAST_WORDS_SECONDS = 15.0
+GOODBYE_SECONDS = 3.0
 log = logging.getLogger("sealane.agent")
 
 
@@ -35,11 +37,13 @@ def run_agent(config: AgentConfig, observe: Callable[[Callable[[], WorkerStatus]
     try:
         check_config(config)
         data.open()
+        agent_id = data.agent_id(config.name)
     except ConfigError as error:
         print(f"error: {error} [{error.code}]", file=sys.stderr)
+        data.close()
         return 6
     try:
-        return asyncio.run(_run(config, data, observe))
+        return asyncio.run(_run(config, data, agent_id, observe))
     except RefusedForGood as error:
         print(f"error: {error} [agent-refused]", file=sys.stderr)
         return 4
@@ -47,8 +51,9 @@ def run_agent(config: AgentConfig, observe: Callable[[Callable[[], WorkerStatus]
         data.close()
 
 
-async def _run(config: AgentConfig, data: DataDir, observe: Callable[[Callable[[], WorkerStatus]], None]) -> int:
-    agent_id = data.agent_id(config.name)
+async def _run(
+    config: AgentConfig, data: DataDir, agent_id: str, observe: Callable[[Callable[[], WorkerStatus]], None]
+) -> int:
     clear_leftovers(data.jobs)
     executor = make_executor(config, agent_id, (str(data.root),))
     store = SpoolStore(data.spool, config.spool_bytes // config.slots)
@@ -61,7 +66,7 @@ async def _run(config: AgentConfig, data: DataDir, observe: Callable[[Callable[[
     hub = HubConnection(url, config.token, SOFTWARE, worker, store, outbox, Backoff(random.random))
     log.info("agent %s of %s/%s, isolation: %s", agent_id, config.region, config.pool, executor.isolation.detail)
     connection = asyncio.create_task(hub.run())
-    leaving = asyncio.create_task(_leave_when_told(worker, config.drain_timeout_seconds))
+    leaving = asyncio.create_task(_leave_when_told(worker, hub, config.drain_timeout_seconds))
     try:
         done, _ = await asyncio.wait((connection, leaving), return_when=asyncio.FIRST_COMPLETED)
         for task in done:
@@ -74,10 +79,10 @@ async def _run(config: AgentConfig, data: DataDir, observe: Callable[[Callable[[
         executor.close()
 
 
-async def _leave_when_told(worker: Worker, drain_timeout_seconds: float) -> None:
+async def _leave_when_told(worker: Worker, hub: HubConnection, drain_timeout_seconds: float) -> None:
     """The first SIGTERM drains, as the hub may; the second cancels what runs, and so does the drain timeout."""
     signals: asyncio.Queue[None] = asyncio.Queue()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, None)
     told = [asyncio.ensure_future(signals.get()), asyncio.ensure_future(worker.draining.wait())]
     await asyncio.wait(told, return_when=asyncio.FIRST_COMPLETED)
@@ -89,6 +94,23 @@ async def _leave_when_told(worker: Worker, drain_timeout_seconds: float) -> None
     timeout = drain_timeout_seconds if by_signal else None
     await asyncio.wait((ended, again), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     if not ended.done():
-        log.info("cancelling what still runs")
-        worker.cancel_all()
-        await asyncio.wait((ended,), timeout=LAST_WORDS_SECONDS)
+        await _end_jobs(worker)
+        # Without a hub the reports stay on the disk, for the next start.
+        await asyncio.wait((ended,), timeout=LAST_WORDS_SECONDS if hub.connected else 0)
+    await _say_goodbye(hub)
+
+
+async def _end_jobs(worker: Worker) -> None:
+    log.info("cancelling what still runs")
+    worker.cancel_all()
+    idle = asyncio.ensure_future(worker.idle())
+    await asyncio.wait((idle,), timeout=LAST_WORDS_SECONDS)
+    worker.kill_all()
+    await idle
+
+
+async def _say_goodbye(hub: HubConnection) -> None:
+    """Until the pool has it on record that we left: without that it would wait for us until we are lost."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(GOODBYE_SECONDS if hub.connected else 0):
+            await hub.left.wait()

@@ -10,8 +10,6 @@ import logging
 import shutil
 from pathlib import Path
 
-import msgspec
-
 from agents.log_spool import LogSpool
 from core.protocol.messages import AgentMessage, JobFinished, decode_agent_message
 
@@ -19,11 +17,19 @@ SYNC_SECONDS = 0.05
 log = logging.getLogger("sealane.agent")
 
 
+class SpoolDamaged(Exception):
+    """What an attempt had to report can't be read back from the disk."""
+
+    def __init__(self, attempt_key: str, detail: str) -> None:
+        super().__init__(f"the reports of {attempt_key} can't be read back: {detail}")
+        self.attempt_key = attempt_key
+
+
 class SpoolStore:
     """`share_bytes`: what one attempt may keep unacknowledged before its output is no longer read."""
 
     def __init__(self, root: Path, share_bytes: int) -> None:
-        self._root = root
+        self.root = root
         self._share_bytes = share_bytes
         self._spools: dict[str, LogSpool] = {}
         self._turns: list[str] = []
@@ -34,7 +40,7 @@ class SpoolStore:
 
     def recover(self) -> list[LogSpool]:
         """The attempts that ended but were not acknowledged when the last process died; the others are dropped."""
-        for directory in sorted(path for path in self._root.iterdir() if path.is_dir()):
+        for directory in sorted(path for path in self.root.iterdir() if path.is_dir()):
             spool = LogSpool(directory, "", 0)
             last = _last_message(spool)
             if isinstance(last, JobFinished):
@@ -48,8 +54,8 @@ class SpoolStore:
         """A new spool; replaces one of the same attempt. On a full disk it is one that keeps only the last words."""
         self.discard(attempt_key)
         name = hashlib.sha256(f"{attempt_key}#{epoch}".encode()).hexdigest()[:24]
-        shutil.rmtree(self._root / name, ignore_errors=True)
-        spool = LogSpool(self._root / name, attempt_key, epoch)
+        shutil.rmtree(self.root / name, ignore_errors=True)
+        spool = LogSpool(self.root / name, attempt_key, epoch)
         try:
             spool.open()
         except OSError as error:
@@ -85,16 +91,25 @@ class SpoolStore:
             await self._room.wait()
 
     async def next_frame(self, window_bytes: int) -> bytes:
-        """The next frame in turn, once there is one and less than `window_bytes` are on their way."""
+        """The next frame in turn, once there is one and less than `window_bytes` are on their way.
+
+        Raises SpoolDamaged.
+        """
         while True:
             if sum(spool.in_flight_bytes for spool in self._spools.values()) < window_bytes:
                 for turn, attempt_key in enumerate(self._turns):
-                    frame = self._spools[attempt_key].next_frame()
+                    frame = self._frame_of(attempt_key)
                     if frame is not None:
                         self._turns.append(self._turns.pop(turn))
                         return frame
             self._sendable.clear()
             await self._sendable.wait()
+
+    def _frame_of(self, attempt_key: str) -> bytes | None:
+        try:
+            return self._spools[attempt_key].next_frame()
+        except OSError as error:
+            raise SpoolDamaged(attempt_key, str(error)) from error
 
     def acknowledge(self, attempt_key: str, number: int) -> bool:
         """Whether the attempt has nothing more to say, and was forgotten."""
@@ -146,7 +161,7 @@ def _last_message(spool: LogSpool) -> AgentMessage | None:
         spool.open()
         frame = spool.last_frame()
         return decode_agent_message(frame) if frame else None
-    except (OSError, ValueError, msgspec.DecodeError) as error:
+    except (OSError, ValueError) as error:
         log.warning("%s of an earlier process can't be read: %s", spool.directory, error)
         return None
 

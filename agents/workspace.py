@@ -1,6 +1,5 @@
 """The directory of a job on this machine: made before its first step, removed after its last, whatever is in it."""
 
-import errno
 import hashlib
 import os
 import re
@@ -10,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from agents.disk import explain
 from agents.executors.layout import JOB_DIRECTORIES
 
 
@@ -29,8 +29,7 @@ def create_job_directory(parent: Path, attempt_key: str) -> Path:
         (directory / "tmp").chmod(0o1777)
         (directory / "output" / "values").touch()
     except OSError as error:
-        full = " (the disk is full)" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
-        raise WorkspaceError(f"the workspace {directory} can't be made: {error.strerror}{full}") from error
+        raise WorkspaceError(f"the workspace {directory} can't be made: {explain(error)}") from error
     return directory
 
 

@@ -142,6 +142,8 @@ def _check(settings: Settings) -> None:
         )
     if not 1 <= settings.brokers <= 9 or settings.brokers == 2:
         raise SettingsError(f"SEALANE_BROKERS must be 1, or 3 to 9 (two can't outvote one), not {settings.brokers}")
+    if settings.max_log_bytes < 1:
+        raise SettingsError(f"SEALANE_MAX_LOG_BYTES must be at least 1, not {settings.max_log_bytes}")
     unknown = set(settings.forges) - set(FORGES_WITH_STATUS)
     if unknown:
         raise SettingsError(f"[forges] knows {', '.join(FORGES_WITH_STATUS)}, not {', '.join(sorted(unknown))}")

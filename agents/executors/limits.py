@@ -9,7 +9,10 @@ from agents.executors.base import LimitHits, SandboxError
 from agents.executors.cgroups import CgroupBase, JobCgroup, find_base
 from core.pipeline.plan import Resources
 
-_ENTER = 'while [ "$1" != -- ]; do echo 0 >"$1" || exit 125; shift; done; shift; exec "$@"'
+# When the machine runs out of memory, the kernel ends a job and not the agent that reports its end.
+_ENTER = """echo 500 2>/dev/null >/proc/self/oom_score_adj
+while [ "$1" != -- ]; do echo 0 >"$1" || exit 125; shift; done; shift; exec "$@"
+"""
 
 
 class LimitMaker:
@@ -60,10 +63,8 @@ class JobLimits:
         return tuple(str(path) for path in self._group.paths) if self._group else ()
 
     def wrap(self, argv: tuple[str, ...]) -> tuple[str, ...]:
-        limited = (*self._prefix, *argv)
-        if self._group is None:
-            return limited
-        return ("/bin/sh", "-c", _ENTER, "sh", *self._group.entries, "--", *limited)
+        entries = self._group.entries if self._group else ()
+        return ("/bin/sh", "-c", _ENTER, "sh", *entries, "--", *self._prefix, *argv)
 
     def hits(self) -> LimitHits:
         return self._group.hits() if self._group else LimitHits()

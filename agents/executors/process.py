@@ -8,6 +8,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from agents.disk import explain
 from agents.executors.base import Command, Isolation, JobPaths, JobRequest, SandboxError
 from agents.executors.bubblewrap import bubblewrap_argv, find_bubblewrap
 from agents.executors.child import Child, spawn
@@ -55,7 +56,7 @@ class ProcessExecutor:
             record_cgroups(job.directory, limits.cgroup_paths)
         except OSError as error:
             limits.close()
-            raise SandboxError(f"the job's directory can't be prepared: {error}") from error
+            raise SandboxError(f"the job's directory can't be prepared: {explain(error)}") from error
         return ProcessSandbox(job, self._settings, limits, uid)
 
     def close(self) -> None:
@@ -83,9 +84,13 @@ class ProcessSandbox:
         inner = ("/bin/sh", self._write_entry(command))
         before = self._limits.hits()
         child = await self._start(inner, network)
-        record_session(self._job.directory, child.pid)
-        child.count_hits(self._limits.hits, before)
         self._running.append(child)
+        child.count_hits(self._limits.hits, before)
+        try:
+            record_session(self._job.directory, child.pid)
+        except OSError as error:
+            child.kill()
+            raise SandboxError(f"the command can't be recorded: {explain(error)}") from error
         return child
 
     async def close(self) -> None:
@@ -107,7 +112,7 @@ class ProcessSandbox:
             if self._uid is not None:
                 os.chown(file, self._uid, self._uid)
         except OSError as error:
-            raise SandboxError(f"the command can't be written: {error}") from error
+            raise SandboxError(f"the command can't be written: {explain(error)}") from error
         return f"{self.paths.scripts}/{name}"
 
     async def _start(self, inner: tuple[str, ...], network: bool) -> Child:

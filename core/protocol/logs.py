@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from core.protocol.decoding import decode_with
+
 StreamName = Literal["stdout", "stderr", "system"]
 
 
@@ -37,4 +39,9 @@ class LogChunk(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 encode_chunk = msgspec.msgpack.Encoder().encode
-decode_chunk = msgspec.msgpack.Decoder(LogChunk).decode
+_decoder = msgspec.msgpack.Decoder(LogChunk)
+
+
+def decode_chunk(data: bytes) -> LogChunk:
+    """Raises NotUnderstood, a msgspec.DecodeError."""
+    return decode_with(_decoder, data)

@@ -5,10 +5,12 @@ acknowledges a number once Kafka has everything up to it; the agent sends again 
 """
 
 from datetime import datetime
+from typing import get_args
 
 import msgspec
 
 from core.pools.entries import HeldLease as HeldLease
+from core.protocol.decoding import decode_tagged, decode_with
 from core.runs.spec import JobSpec, LogSummary, Outcome, StepResult
 
 PROTOCOL_VERSION = 1
@@ -20,6 +22,9 @@ CLOSE_UNAUTHENTICATED = 4401
 CLOSE_POOL_FORBIDDEN = 4403
 CLOSE_UNSUPPORTED = 4406
 CLOSE_REPLACED = 4409
+CLOSE_LEFT = 4410
+CLOSE_LOST = 4411
+CLOSE_HELLO_REJECTED = 4422
 CLOSE_TOO_MANY_REFUSALS = 4429
 CLOSE_UNAVAILABLE = 4503
 
@@ -61,7 +66,7 @@ class AcceptLease(Frame, frozen=True, kw_only=True, tag="lease.accept"):
 
 
 class RefuseLease(Frame, frozen=True, kw_only=True, tag="lease.refuse"):
-    """`reason`: no-free-slot | draining | no-sandbox | disk-full."""
+    """`reason`: no-free-slot | draining | no-sandbox | disk-full | disk-unusable."""
 
     attempt_key: str
     epoch: int
@@ -191,20 +196,27 @@ _hub_decoder: msgspec.msgpack.Decoder[HubMessage] = msgspec.msgpack.Decoder(HubM
 _version_decoder = msgspec.msgpack.Decoder(HelloVersion)
 
 
+def _tags(union: object) -> frozenset[str]:
+    return frozenset(str(kind.__struct_config__.tag) for kind in get_args(union))
+
+
+_AGENT_TAGS, _HUB_TAGS = _tags(AgentMessage), _tags(HubMessage)
+
+
 def encode(message: AgentMessage | HubMessage) -> bytes:
     return _encoder.encode(message)
 
 
 def decode_agent_message(frame: bytes) -> AgentMessage:
-    """Raises msgspec.DecodeError (ValidationError where a field does not fit)."""
-    return _agent_decoder.decode(frame)
+    """Raises NotUnderstood."""
+    return decode_tagged(_agent_decoder, frame, _AGENT_TAGS)
 
 
 def decode_hub_message(frame: bytes) -> HubMessage:
-    """Raises msgspec.DecodeError (ValidationError where a field does not fit)."""
-    return _hub_decoder.decode(frame)
+    """Raises NotUnderstood."""
+    return decode_tagged(_hub_decoder, frame, _HUB_TAGS)
 
 
 def decode_hello_version(frame: bytes) -> HelloVersion:
-    """Raises msgspec.DecodeError."""
-    return _version_decoder.decode(frame)
+    """Raises NotUnderstood."""
+    return decode_with(_version_decoder, frame)

@@ -4,6 +4,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator
 
+from core.protocol.decoding import NotUnderstood
 from core.protocol.logs import LogChunk, decode_chunk
 
 SUFFIX = "z"
@@ -22,10 +23,12 @@ def encode_segment(chunks: Iterable[bytes]) -> bytes:
 
 
 def decode_segment(segment: bytes) -> Iterator[LogChunk]:
-    """The chunks. Raises zlib.error or msgspec.DecodeError for what is no segment."""
+    """The chunks. Raises zlib.error or NotUnderstood for what is no segment."""
     data = zlib.decompress(segment)
     at = 0
     while at < len(data):
+        if len(data) - at < _LENGTH.size:
+            raise NotUnderstood(f"{len(data) - at} bytes are left over behind the last chunk")
         (length,) = _LENGTH.unpack_from(data, at)
         at += _LENGTH.size
         yield decode_chunk(data[at : at + length])

@@ -22,7 +22,7 @@ class Source(msgspec.Struct, frozen=True, omit_defaults=True):
 class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One attempt. `env` holds the pipeline's variables and the standard ones (CI, RUN_ID, ...) as text.
 
-    `contexts` are the values `if` of a step may name; `max_log_bytes` is where the log is cut off, on record.
+    `max_log_bytes` is where the log is cut off, on record; the hub that offers the attempt puts its setting there.
     """
 
     run_id: str

@@ -19,6 +19,7 @@ from core.pools import events as e
 from core.ports import AsyncProducer, Clock, CommandBus, Decision, DecisionTimeout, EventTail, LogUnavailable
 from core.protocol import messages as m
 from gateway.realtime.agent_commands import AgentCommands
+from gateway.realtime.agent_notices import AgentNotices
 from gateway.realtime.agent_reports import AgentReports
 from gateway.realtime.agent_session import WINDOW_BYTES, AgentSession
 
@@ -29,8 +30,16 @@ FENCE_SECONDS = 18.0
 RESTART_SECONDS = 1.0
 
 
+class HelloRejected(Exception):
+    """The pool does not take the agent as it describes itself."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
 class AgentHub:
-    """Run `run()` as a task. `correlation_of` answers a run's correlation id, or ""."""
+    """Run `run()` as a task. `correlation_of` answers a run's correlation id, or "". `max_log_bytes`: of one job."""
 
     def __init__(
         self,
@@ -41,6 +50,7 @@ class AgentHub:
         clock: Clock,
         new_session: Callable[[], str],
         correlation_of: Callable[[str], Awaitable[str]],
+        max_log_bytes: int,
     ) -> None:
         self._bus = bus
         self._tail = tail
@@ -48,6 +58,7 @@ class AgentHub:
         self._reports = AgentReports(bus, producer, topology.regions, self._commands, self._record)
         self._new_session = new_session
         self._correlation_of = correlation_of
+        self._notices = AgentNotices(max_log_bytes)
         self._sessions: dict[tuple[Stream, str], AgentSession] = {}
         self._alive: dict[Stream, set[str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -77,21 +88,29 @@ class AgentHub:
             session.close(m.CLOSE_UNAVAILABLE, "the gateway starts over")
 
     async def open(self, hello: m.Hello, actor: str) -> tuple[AgentSession, m.Welcome]:
-        """Register the agent, replacing an older connection of it. Raises LogUnavailable or DecisionTimeout."""
+        """Register the agent, replacing an older connection of it.
+
+        Raises HelloRejected, LogUnavailable or DecisionTimeout.
+        """
         session = AgentSession(hello, self._new_session(), actor)
+        # Before the pool answers: a lease that ends meanwhile is taken out again by its event.
+        session.leases.update({held.attempt_key: (held.epoch, "") for held in hello.held})
         key = (session.pool, session.agent_id)
         if key in self._sessions:
             self._sessions[key].close(m.CLOSE_REPLACED, f"agent '{session.agent_id}' has connected again")
         self._sessions[key] = session
         try:
             decision = await self._connect(hello, session)
+            if not decision.accepted:
+                raise HelloRejected(decision.code, decision.detail)
         except BaseException:
             self._forget(session)
             raise
         revoked = _revoked(decision)
         for held in hello.held:
-            if held.attempt_key not in revoked:
-                session.leases[held.attempt_key] = (held.epoch, await self._correlation(held.attempt_key))
+            if held.attempt_key in revoked:
+                session.let_go(held.attempt_key, held.epoch)
+        await self._remember_correlations(session)
         self._alive.setdefault(session.pool, set()).add(session.agent_id)
         welcome = m.Welcome(
             session=session.session,
@@ -101,6 +120,12 @@ class AgentHub:
             window_bytes=WINDOW_BYTES,
         )
         return session, welcome
+
+    async def _remember_correlations(self, session: AgentSession) -> None:
+        for attempt_key, (epoch, known) in list(session.leases.items()):
+            correlation = known or await self._correlation(attempt_key)
+            if session.leases.get(attempt_key, (0, ""))[0] == epoch:
+                session.leases[attempt_key] = (epoch, correlation)
 
     async def _correlation(self, attempt_key: str) -> str:
         """Of the attempt's run. The views may be away; no agent is kept waiting for that."""
@@ -145,6 +170,7 @@ class AgentHub:
             case m.AcceptLease():
                 self._spawn(self._accept(session, message))
             case m.RefuseLease():
+                session.let_go(message.attempt_key, message.epoch)
                 refuse = c.RefuseLease(
                     attempt_key=message.attempt_key,
                     epoch=message.epoch,
@@ -174,14 +200,13 @@ class AgentHub:
             session.refuse(decision.code, decision.detail, message.attempt_key, message.epoch)
 
     def _see(self, event: EventEnvelope) -> None:
-        handler = _HANDLERS.get(event.type)
-        if handler is None:
+        if not self._notices.concerns(event):
             return
         message: Any = e.EVENTS.decode(event.type, event.schema_version, event.data)
         session = self._sessions.get((Stream.parse(event.stream), message.agent_id))
         # What came before the connection is on record was meant for an earlier one: our tail may be behind the pool.
         if session is not None and (session.on_record or event.type == e.AgentConnected.TYPE):
-            handler(session, message)
+            self._notices.tell(session, event.type, message)
 
     def _record(self, command: CommandEnvelope) -> None:
         self._spawn(self._send(command))
@@ -214,55 +239,3 @@ def _revoked(decision: Decision) -> tuple[str, ...]:
         if event.type == e.AgentConnected.TYPE:
             return msgspec.json.decode(event.data, type=e.AgentConnected).revoked
     return ()
-
-
-def _connected(session: AgentSession, event: e.AgentConnected) -> None:
-    if event.session == session.session:
-        session.on_record = True
-
-
-def _granted(session: AgentSession, event: e.LeaseGranted) -> None:
-    session.leases[event.attempt_key] = (event.epoch, event.entry.correlation_id)
-    session.say(m.Offer(epoch=event.epoch, spec=event.entry.spec))
-
-
-def _accepted(session: AgentSession, event: e.LeaseAccepted) -> None:
-    """Also seen as the decision of our own AcceptLease; this one comes even if nobody waited any more."""
-    session.say(m.Start(attempt_key=event.attempt_key, epoch=event.epoch))
-
-
-def _cancel(session: AgentSession, event: e.LeaseCancelRequested) -> None:
-    session.say(m.Cancel(attempt_key=event.attempt_key, epoch=event.epoch, grace_seconds=event.grace_seconds))
-
-
-def _withdraw(session: AgentSession, event: Any) -> None:
-    """The lease is over. If its agent has not finished the attempt itself, it must let go."""
-    held = session.leases.get(event.attempt_key)
-    if held is not None and held[0] == event.epoch:
-        del session.leases[event.attempt_key]
-        session.say(m.Abandon(attempt_key=event.attempt_key, reason=getattr(event, "reason", "released")))
-
-
-def _drain(session: AgentSession, event: e.AgentDraining) -> None:
-    session.say(m.Drain())
-
-
-def _gone(session: AgentSession, event: e.AgentGone) -> None:
-    """The pool has forgotten an agent that we still hear (a word came late, or a clock was wrong): it must say hello
-    again, or it would wait for offers that nobody makes.
-    """
-    if event.reason == "lost":
-        session.close(m.CLOSE_UNAVAILABLE, "the pool has given this agent up")
-
-
-_HANDLERS: dict[str, Callable[[AgentSession, Any], None]] = {
-    e.AgentConnected.TYPE: _connected,
-    e.LeaseGranted.TYPE: _granted,
-    e.LeaseAccepted.TYPE: _accepted,
-    e.LeaseCancelRequested.TYPE: _cancel,
-    e.LeaseLost.TYPE: _withdraw,
-    e.LeaseReturned.TYPE: _withdraw,
-    e.LeaseReleased.TYPE: _withdraw,
-    e.AgentDraining.TYPE: _drain,
-    e.AgentGone.TYPE: _gone,
-}

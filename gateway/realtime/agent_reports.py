@@ -6,12 +6,11 @@ An agent may report on leases it holds. Anything else is refused to it, and left
 import asyncio
 from collections.abc import Awaitable, Callable
 
-import msgspec
-
 from core.eventlog.envelope import CommandEnvelope
 from core.ids import region_of_run, split_attempt_key
 from core.ports import AsyncProducer, CommandBus
 from core.protocol import messages as m
+from core.protocol.decoding import NotUnderstood
 from core.protocol.logs import decode_chunk
 from gateway.realtime.agent_commands import AgentCommands
 from gateway.realtime.agent_session import AgentSession
@@ -86,7 +85,7 @@ def _check_chunk(message: m.LogWritten) -> None:
     """What goes into the log is what viewers will decode, and under the key it says."""
     try:
         chunk = decode_chunk(message.chunk)
-    except msgspec.DecodeError as error:
+    except NotUnderstood as error:
         raise MalformedReport(f"a chunk of {message.attempt_key}'s log can't be read: {error}") from error
     if (chunk.attempt_key, chunk.epoch) != (message.attempt_key, message.epoch):
         raise MalformedReport(f"a chunk of {chunk.attempt_key}'s log was sent as {message.attempt_key}'s")

@@ -15,7 +15,7 @@ MOST_REFUSALS = 50
 class AgentSession:
     """`leases` maps attempt keys to (epoch, correlation id); `close_code` is set when the hub wants it gone.
 
-    `on_record`: the pool's answer to its hello was seen in the log; what comes after it concerns this connection.
+    `on_record`: the event of its connection was seen; what the log said of the agent before does not concern it.
     """
 
     def __init__(self, hello: m.Hello, session: str, actor: str) -> None:
@@ -44,6 +44,18 @@ class AgentSession:
 
     async def next_message(self) -> m.HubMessage:
         return await self._out.get()
+
+    def last_messages(self) -> list[m.HubMessage]:
+        """What was said and not sent yet."""
+        return [self._out.get_nowait() for _ in range(self._out.qsize())]
+
+    def let_go(self, attempt_key: str, epoch: int) -> bool:
+        """Whether the agent held this lease until now."""
+        held = self.leases.get(attempt_key)
+        if held is None or held[0] != epoch:
+            return False
+        del self.leases[attempt_key]
+        return True
 
     def close(self, code: int, reason: str) -> None:
         if not self.close_code:

@@ -5,19 +5,21 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-import msgspec
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from core.ports import DecisionTimeout, LogUnavailable
 from core.protocol import messages as m
+from core.protocol.decoding import NotUnderstood
 from gateway.auth import Principal, bearer_token
 from gateway.errors import ApiError
-from gateway.realtime.agent_hub import AgentHub
+from gateway.realtime.agent_hub import AgentHub, HelloRejected
 from gateway.realtime.agent_reports import MalformedReport, check_attempt
 from gateway.realtime.agent_session import AgentSession
 
 log = logging.getLogger("sealane.agent-hub")
 HELLO_SECONDS = 10.0
+GOODBYE_SECONDS = 2.0
+MOST_HELD = 2000
 PATH = "/agent/v1/connect"
 Authenticate = Callable[[str | None], Awaitable[Principal]]
 
@@ -56,6 +58,8 @@ async def _serve(websocket: WebSocket, hub: AgentHub, authenticate: Authenticate
     hello = await _hello(websocket, principal, regions)
     try:
         session, welcome = await hub.open(hello, f"{principal.name}/{hello.agent_id}")
+    except HelloRejected as error:
+        raise _Refusal(m.CLOSE_HELLO_REJECTED, error.code, str(error)) from error
     except (LogUnavailable, DecisionTimeout) as error:
         raise _Refusal(m.CLOSE_UNAVAILABLE, "log-unavailable", str(error)) from error
     try:
@@ -64,19 +68,22 @@ async def _serve(websocket: WebSocket, hub: AgentHub, authenticate: Authenticate
     finally:
         await hub.closed(session)
     if session.close_code:
-        raise _Refusal(session.close_code, "disconnected", session.close_reason)
+        log.info("closing the connection of agent %s: %s", session.agent_id, session.close_reason)
+        await _say_goodbye(websocket, session)
 
 
 async def _hello(websocket: WebSocket, principal: Principal, regions: tuple[str, ...]) -> m.Hello:
     try:
-        frame = await asyncio.wait_for(websocket.receive_bytes(), HELLO_SECONDS)
+        frame = await asyncio.wait_for(_frame(websocket), HELLO_SECONDS)
         version = m.decode_hello_version(frame)
         if version.protocol not in m.SUPPORTED_VERSIONS:
             spoken = ", ".join(map(str, m.SUPPORTED_VERSIONS))
             detail = f"this gateway speaks protocol {spoken}, the agent {version.protocol}: update the older of them"
             raise _Refusal(m.CLOSE_UNSUPPORTED, "protocol-unsupported", detail)
         hello = m.decode_agent_message(frame)
-    except (TimeoutError, KeyError, msgspec.DecodeError) as error:
+    except TimeoutError as error:
+        raise _Refusal(m.CLOSE_MALFORMED, "hello-missing", f"no hello came within {HELLO_SECONDS:.0f} s") from error
+    except NotUnderstood as error:
         raise _Refusal(m.CLOSE_MALFORMED, "hello-malformed", f"no hello was understood: {error}") from error
     if not isinstance(hello, m.Hello) or not hello.agent_id or not 1 <= hello.slots <= 256:
         raise _Refusal(m.CLOSE_MALFORMED, "hello-malformed", "the first message must be a hello with an id and slots")
@@ -93,6 +100,8 @@ async def _hello(websocket: WebSocket, principal: Principal, regions: tuple[str,
 
 
 def _check_held(hello: m.Hello, regions: tuple[str, ...]) -> None:
+    if len(hello.held) > MOST_HELD:
+        raise _Refusal(m.CLOSE_MALFORMED, "hello-malformed", f"{len(hello.held)} leases held; {MOST_HELD} at most")
     try:
         for held in hello.held:
             check_attempt(regions, held.attempt_key)
@@ -103,12 +112,20 @@ def _check_held(hello: m.Hello, regions: tuple[str, ...]) -> None:
 async def _receive(websocket: WebSocket, hub: AgentHub, session: AgentSession) -> None:
     while True:
         try:
-            frame = await websocket.receive_bytes()
-            if len(frame) > m.MAX_FRAME_BYTES:
-                raise MalformedReport(f"a frame of {len(frame)} bytes; at most {m.MAX_FRAME_BYTES} are taken")
-            await hub.take(session, m.decode_agent_message(frame))
-        except (KeyError, msgspec.DecodeError, MalformedReport) as error:
+            await hub.take(session, m.decode_agent_message(await _frame(websocket)))
+        except (NotUnderstood, MalformedReport) as error:
             raise _Refusal(m.CLOSE_MALFORMED, "message-malformed", str(error)) from error
+
+
+async def _frame(websocket: WebSocket) -> bytes:
+    """Raises NotUnderstood for a frame that is text, or too large."""
+    try:
+        frame = await websocket.receive_bytes()
+    except KeyError as error:
+        raise NotUnderstood("text came where a binary frame belongs") from error
+    if len(frame) > m.MAX_FRAME_BYTES:
+        raise NotUnderstood(f"a frame of {len(frame)} bytes; at most {m.MAX_FRAME_BYTES} are taken")
+    return frame
 
 
 async def _send(websocket: WebSocket, session: AgentSession) -> None:
@@ -126,6 +143,17 @@ async def _until_one_ends(*works: Coroutine[Any, Any, None]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _say_goodbye(websocket: WebSocket, session: AgentSession) -> None:
+    """What is still to be said (that a lease is gone, for one), then the reason, to an agent that may hear nothing."""
+    try:
+        async with asyncio.timeout(GOODBYE_SECONDS):
+            for message in session.last_messages():
+                await websocket.send_bytes(m.encode(message))
+            await websocket.close(session.close_code, session.close_reason[:120])
+    except (TimeoutError, RuntimeError, WebSocketDisconnect):
+        return
 
 
 async def _refuse(websocket: WebSocket, refusal: _Refusal) -> None:

@@ -132,6 +132,7 @@ class GatewayWiring:
             self._clock,
             lambda: secrets.token_hex(8),
             lambda run: correlation_of_run(self._db, run),
+            self._settings.max_log_bytes,
         )
         routers = (
             webhooks_router(self._webhooks),

@@ -1,11 +1,12 @@
 """A rig per test, and every isolation this machine gives."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from agents.executors.detect import detect_isolation
+from tests.integration.agents.bench import Bench
 from tests.integration.agents.rig import Rig
 
 ISOLATIONS = [kind for kind in ("bubblewrap", "unshare") if detect_isolation(kind).kind == kind]
@@ -21,3 +22,11 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 def isolation(request: pytest.FixtureRequest) -> str:
     kind: str = request.param
     return kind
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    await made.worker.close()
+    made.executor.close()

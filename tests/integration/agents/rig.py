@@ -10,8 +10,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,6 @@ from core.trigger import Trigger
 from gateway.auth import Authenticator, Principal, hash_token
 from gateway.realtime.agent_hub import AgentHub
 from gateway.realtime.agent_socket import agent_router
-from infra.clock import SystemClock
 from infra.kafka.command_bus import LogCommandBus
 from infra.kafka.tail import LogEventTail
 from infra.memory.consumer import MemoryGroupConsumer
@@ -72,7 +72,7 @@ class Rig:
         self.folder = folder
         self.log = MemoryLog()
         self.log.on_idle = self.log.wait_for_change
-        self.clock = SystemClock()
+        self.clock = SkippingClock()
         self.agents: list[AgentProcess] = []
         self._producer = MemoryProducer(self.log, "test")
         self._numbers = itertools.count(1)
@@ -91,13 +91,22 @@ class Rig:
     def __exit__(self, *_: object) -> None:
         for agent in self.agents:
             agent.kill()
-            clear_leftovers(agent.data_dir / "jobs")
+            if (agent.data_dir / "jobs").is_dir():
+                clear_leftovers(agent.data_dir / "jobs")
         self.stop_hub()
         self._stop.set()
         self._processors.join(10)
 
-    def start_hub(self) -> None:
-        self._gateway = _Gateway(self.log, self.clock, self.port)
+    def start_hub(self, max_log_bytes: int = 1 << 30) -> None:
+        self._gateway = _Gateway(self.log, self.clock, self.port, max_log_bytes)
+
+    @contextmanager
+    def another_hub(self) -> Iterator[int]:
+        """A second gateway, on the port it yields."""
+        port = free_port()
+        gateway = _Gateway(self.log, self.clock, port, 1 << 30)
+        yield port
+        gateway.stop()
 
     def stop_hub(self) -> None:
         """Cuts all connections, as a killed gateway does."""
@@ -204,11 +213,24 @@ class Rig:
         ).run(self._stop, 0.2)
 
 
+class SkippingClock:
+    """The real time, or later: a platform that thinks so loses agents it would otherwise wait for."""
+
+    def __init__(self) -> None:
+        self._skipped = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._skipped
+
+    def skip(self, seconds: float) -> None:
+        self._skipped += timedelta(seconds=seconds)
+
+
 class _Gateway:
     """The hub and its endpoint on an event loop of their own."""
 
-    def __init__(self, log: MemoryLog, clock: SystemClock, port: int) -> None:
-        self._log, self._clock = log, clock
+    def __init__(self, log: MemoryLog, clock: SkippingClock, port: int, max_log_bytes: int) -> None:
+        self._log, self._clock, self._max_log_bytes = log, clock, max_log_bytes
         config = uvicorn.Config(self._app(), host="127.0.0.1", port=port, log_config=None, ws="websockets-sansio")
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
@@ -228,7 +250,16 @@ class _Gateway:
         tail = LogEventTail(lambda: MemoryLogReader(self._log, "gateway"), partitions)
         bus = LogCommandBus(TOPOLOGY, producer, tail)
         sessions = itertools.count(time.time_ns())
-        hub = AgentHub(bus, producer, tail, TOPOLOGY, self._clock, lambda: f"session-{next(sessions)}", _no_correlation)
+        hub = AgentHub(
+            bus,
+            producer,
+            tail,
+            TOPOLOGY,
+            self._clock,
+            lambda: f"session-{next(sessions)}",
+            _no_correlation,
+            self._max_log_bytes,
+        )
         known = {
             hash_token(TOKEN): Principal("builder", ("agent",), pools=("us-east/default",)),
             hash_token(OTHER_TOKEN): Principal("stranger", ("agent",), pools=("eu-west/default",)),

@@ -177,8 +177,8 @@ class Peer:
 
 
 @asynccontextmanager
-async def peer(rig: Rig, token: str = TOKEN) -> AsyncIterator[Peer]:
-    url = f"ws://127.0.0.1:{rig.port}/agent/v1/connect"
+async def peer(rig: Rig, token: str = TOKEN, port: int = 0) -> AsyncIterator[Peer]:
+    url = f"ws://127.0.0.1:{port or rig.port}/agent/v1/connect"
     async with connect(url, additional_headers={"Authorization": f"Bearer {token}"}) as socket:
         yield Peer(socket)
 
@@ -207,6 +207,41 @@ async def test_first_message_that_is_no_hello_closes_the_connection(rig: Rig, fr
         assert await agent.close_code() == m.CLOSE_MALFORMED
 
 
+@pytest.mark.parametrize(
+    ("frame", "words"),
+    [
+        (msgspec.msgpack.encode({"type": "lease.ponder"}), "message type 'lease.ponder' is not known here"),
+        (b"\x81\xa4type\xa3\xff\xfe\xfd", "not UTF-8"),
+        ("heartbeat", "text came where a binary frame belongs"),
+        (b"\x00" * ((1 << 20) + 1), "a frame of 1048577 bytes; at most 1048576 are taken"),
+    ],
+    ids=["newer", "no-text", "no-bytes", "large"],
+)
+async def test_message_the_hub_does_not_know_ends_the_connection_with_the_reason(
+    rig: Rig, frame: bytes | str, words: str
+) -> None:
+    async with peer(rig) as agent:
+        await agent.say(hello())
+        await agent.hear(m.Welcome)
+        await agent.socket.send(frame)
+        refused = await agent.hear(m.Refused)
+
+        assert isinstance(refused, m.Refused)
+        assert refused.code == "message-malformed"
+        assert words in refused.detail
+        assert await agent.close_code() == m.CLOSE_MALFORMED
+
+
+async def test_hello_that_holds_more_leases_than_anybody_can_is_refused(rig: Rig) -> None:
+    held = tuple(m.HeldLease(f"us-east-{n:016x}/job/1", 1) for n in range(2001))
+    async with peer(rig) as agent:
+        await agent.say(hello(held=held))
+        refused = await agent.hear(m.Refused)
+
+        assert isinstance(refused, m.Refused)
+        assert "2001 leases held; 2000 at most" in refused.detail
+
+
 async def test_wrong_pool_is_refused_with_its_own_code(rig: Rig) -> None:
     async with peer(rig) as agent:
         await agent.say(hello(pool="release"))
@@ -225,6 +260,19 @@ async def test_newer_connection_of_an_agent_replaces_the_older(rig: Rig) -> None
         await newer.hear(m.Welcome)
 
         assert await older.close_code() == m.CLOSE_REPLACED
+
+
+async def test_connection_at_another_gateway_replaces_the_older(rig: Rig) -> None:
+    with rig.another_hub() as port:
+        async with peer(rig) as older, peer(rig, port=port) as newer:
+            await older.say(hello())
+            await older.hear(m.Welcome)
+            await newer.say(hello())
+            await newer.hear(m.Welcome)
+
+            assert await older.close_code() == m.CLOSE_REPLACED
+            await newer.say(m.Heartbeat())
+            assert await newer.hear(m.HeartbeatSeen)
 
 
 async def test_held_lease_that_was_made_up_is_revoked(rig: Rig) -> None:
@@ -263,6 +311,32 @@ async def test_report_on_anothers_lease_is_refused_and_on_record(rig: Rig) -> No
     assert attempt.data("stdout") == b"ready\ndone\n"
     rejected = [event for event in attempt.events(CommandRejected) if event.code == "stale-lease"]
     assert rejected
+
+
+async def test_lease_of_another_agent_can_not_be_taken_over(rig: Rig) -> None:
+    rig.agent()
+    attempt = rig.job("echo ready; until [ -e go ]; do sleep 0.05; done; echo done")
+    await asyncio.to_thread(attempt.wait_for_output, "ready")
+    epoch = msgspec.json.decode(rig.events("lease.granted")[0].data, type=LeaseGranted).epoch
+    held = {"attempt_key": attempt.key, "epoch": epoch}
+    async with peer(rig) as liar:
+        await liar.say(hello(held=(m.HeldLease(**held),)))  # type: ignore[arg-type]
+        welcome = await liar.hear(m.Welcome)
+        assert isinstance(welcome, m.Welcome)
+        assert welcome.revoked == (attempt.key,)
+        await liar.say(m.AcceptLease(**held))  # type: ignore[arg-type]
+        refused = await liar.hear(m.Refused)
+        assert isinstance(refused, m.Refused)
+        assert (refused.code, refused.attempt_key) == ("stale-lease", attempt.key)
+        await liar.say(m.RefuseLease(reason="mine", **held))  # type: ignore[arg-type]
+        await liar.say(m.JobFinished(number=1, outcome="success", **held))  # type: ignore[arg-type]
+        await liar.hear(m.Refused)
+
+    (workspace,) = (rig.agents[0].data_dir / "jobs").glob("*/workspace")
+    (workspace / "go").touch()
+    end = await asyncio.to_thread(attempt.finished)
+    assert (end.outcome, end.attempt) == ("success", 1)
+    assert attempt.data("stdout") == b"ready\ndone\n"
 
 
 async def test_chunk_of_another_log_is_not_taken(rig: Rig) -> None:

@@ -143,7 +143,7 @@ def test_cancel_ends_a_tree_of_processes_that_ignore_sigterm(guarded: Rig) -> No
     stubborn = "trap '' TERM; echo ready; (trap '' TERM; setsid sleep 31415.2) & sleep 31415.2; sleep 31415.2"
     attempt = guarded.job(stubborn)
     attempt.wait_for_output("ready")
-    assert processes_with("31415.2")
+    guarded.wait(lambda: len(processes_with("sleep\x0031415.2")) == 2)
     attempt.cancel()
 
     assert attempt.finished().outcome == "cancelled"

@@ -40,6 +40,7 @@ def test_forge_tokens_come_from_the_environment() -> None:
 @pytest.mark.parametrize(
     ("environment", "words"),
     [
+        ({"SEALANE_MAX_LOG_BYTES": "0"}, "must be at least 1, not 0"),
         ({"SEALANE_PORT": "http"}, "port"),
         ({"SEALANE_PORT": "70000"}, "SEALANE_PORT"),
         ({"SEALANE_METRICS_PORT": "-1"}, "SEALANE_METRICS_PORT"),
