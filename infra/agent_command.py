@@ -40,5 +40,5 @@ def agent(
     try:
         check_config(config)
     except ConfigError as error:
-        raise CliError(f"{error} [{error.code}]", Exit.INVALID_INPUT, error.code) from error
+        raise CliError(str(error), Exit.INVALID_INPUT, error.code) from error
     raise typer.Exit(run_agent(config))

@@ -33,6 +33,7 @@ from gateway.realtime.agent_hub import AgentHub
 from gateway.realtime.agent_socket import agent_router
 from gateway.services import GatewayServices, GatewaySettings, Redelivered
 from gateway.state import GatewayState
+from gateway.version import VERSION
 from gateway.webhooks.deliveries import deliver_builtin, redeliver
 from gateway.webhooks.router import webhooks_router
 from gateway.webhooks.services import WebhookServices
@@ -50,8 +51,6 @@ from projections.queries.deliveries import delivery_results, get_delivery
 from projections.queries.principals import token_owner
 from projections.queries.run_detail import run_detail
 from projections.queries.runs import correlation_of_run
-
-VERSION = "0.1.0"
 
 
 def serve_gateway(settings: Settings) -> None:
