@@ -101,7 +101,9 @@ def _result(result: Json) -> str:
     if result["run_id"] and not result["code"]:
         word = result["run_outcome"] or result["run_state"] or ""
         detail = f": {result['detail']}" if result["detail"] else ""
-        return f"{result['app']}#{result['number']} {word}{detail}"
+        # The run itself follows its acceptance within moments.
+        name = f"{result['app']}#{result['number']}" if result["number"] else result["run_id"]
+        return f"{name} {word}{detail}"
     return f"{result['code']}: {result['detail']}"
 
 
