@@ -1,4 +1,4 @@
-"""uvicorn as the gateway needs it: streams are told to end before they are waited for, heads of requests are bounded."""
+"""uvicorn as the gateway needs it: streams are told to end before they are waited for, and heads have a bound."""
 
 import asyncio
 import signal
