@@ -42,6 +42,6 @@ def agent(
     try:
         check_config(config)
     except ConfigError as error:
-        raise CliError(f"{error} [{error.code}]", Exit.INVALID_INPUT, error.code) from error
+        raise CliError(str(error), Exit.INVALID_INPUT, error.code) from error
     with metrics_port_errors():
         raise typer.Exit(run_observed_agent(config, config.data_dir, "127.0.0.1", metrics_port))

@@ -36,7 +36,7 @@ def down() -> None:
     try:
         stopped = stop_running(settings.data_path)
     except ServerError as error:
-        raise CliError(str(error), Exit.UNAVAILABLE, error.code) from error
+        raise CliError(error.detail, Exit.UNAVAILABLE, error.code) from error
     console.print("stopped" if stopped else f"nothing runs on {settings.data_path}")
 
 

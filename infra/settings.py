@@ -13,7 +13,6 @@ import msgspec
 
 from core.eventlog.topics import Topology
 
-VERSION = "0.1.0"
 FORGES_WITH_STATUS = ("github", "gitlab", "gitea")
 
 # Names that other tools use too; they win over nothing but the default.

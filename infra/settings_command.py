@@ -9,4 +9,4 @@ def settings_or_error() -> Settings:
     try:
         return load_settings()
     except SettingsError as error:
-        raise CliError(f"{error} [{error.code}]", Exit.INVALID_INPUT, error.code) from error
+        raise CliError(str(error), Exit.INVALID_INPUT, error.code) from error

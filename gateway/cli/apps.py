@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from gateway.cli.context import AsJson, client
-from gateway.cli.output import console, print_json, print_rows
+from gateway.cli.output import print_done, print_facts, print_json, print_rows
 
 apps = typer.Typer(help="Apps: a repository each, with its runs.", no_args_is_help=False, invoke_without_command=True)
 Name = Annotated[str, typer.Argument(help="The app's name.")]
@@ -55,15 +55,16 @@ def create(
         "pipeline_path": pipeline_path,
     }
     answer = client().post("/api/v1/apps", {key: value for key, value in body.items() if value})
-    if as_json:
-        return print_json(answer)
-    return console.print(f"app {name} is created; its webhook: sealane apps webhook {name}")
+    print_done(answer, as_json, f"app {name} is created; its webhook: sealane apps webhook {name}")
 
 
 @apps.command()
-def show(name: Name) -> None:
-    """Show one app (JSON)."""
-    print_json(client().get(f"/api/v1/apps/{name}"))
+def show(name: Name, as_json: AsJson = False) -> None:
+    """Show one app."""
+    app = client().get(f"/api/v1/apps/{name}")
+    last = app["last_run"]
+    run = f"{name}#{last['number']} {last['outcome'] or last['state']}" if last else None
+    print_json(app) if as_json else print_facts(app | {"last_run": run})
 
 
 @apps.command()
@@ -73,6 +74,7 @@ def update(
     region: Annotated[str | None, typer.Option(help="New region; earlier runs stay where they are.")] = None,
     default_branch: Annotated[str | None, typer.Option(help="New default branch.")] = None,
     pipeline_path: Annotated[str | None, typer.Option(help="New path of the pipeline file.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Change an app; what is not named stays."""
     body = {
@@ -81,18 +83,19 @@ def update(
         "default_branch": default_branch,
         "pipeline_path": pipeline_path,
     }
-    client().patch(f"/api/v1/apps/{name}", {key: value for key, value in body.items() if value is not None})
-    console.print(f"app {name} is changed")
+    changes = {key: value for key, value in body.items() if value is not None}
+    answer = client().patch(f"/api/v1/apps/{name}", changes)
+    print_done(answer, as_json, f"app {name} is changed" if answer["changed"] else f"app {name} was so already")
 
 
 @apps.command()
-def archive(name: Name) -> None:
+def archive(name: Name, as_json: AsJson = False) -> None:
     """No further runs; the history stays."""
-    client().delete(f"/api/v1/apps/{name}")
-    console.print(f"app {name} is archived")
+    print_done(client().delete(f"/api/v1/apps/{name}"), as_json, f"app {name} is archived")
 
 
 @apps.command()
-def webhook(name: Name) -> None:
-    """Where a forge posts its webhooks for this app, and the secret it signs them with (JSON)."""
-    print_json(client().get(f"/api/v1/apps/{name}/webhook"))
+def webhook(name: Name, as_json: AsJson = False) -> None:
+    """Where a forge posts its webhooks for this app, and the secret it signs them with."""
+    setup = client().get(f"/api/v1/apps/{name}/webhook")
+    print_json(setup) if as_json else print_facts(setup["urls"] | {"secret": setup["secret"]})

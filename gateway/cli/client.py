@@ -181,7 +181,7 @@ def _connecting(url: str) -> Iterator[None]:
         yield
     except httpx.TransportError as error:
         raise CliError(
-            f"{url} does not answer ({error}): is it running? ('sealane status' tells, 'sealane up' starts it)",
+            f"{url} does not answer ({error}): is it running?",
             Exit.UNAVAILABLE,
             "gateway-unreachable",
         ) from error
@@ -206,4 +206,4 @@ def _as_error(problem: Json, status: int) -> CliError:
     code = str(problem["code"])
     default = Exit.UNAVAILABLE if status >= 500 else Exit.REFUSED
     detail = problem.get("detail") or problem.get("title")
-    return CliError(f"{detail} [{code}]", _EXIT_OF_STATUS.get(status, default), code)
+    return CliError(str(detail), _EXIT_OF_STATUS.get(status, default), code)

@@ -16,6 +16,22 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
+# What to do about a refusal of the server, as a person at this terminal does it.
+HINTS = {
+    "agent-unknown": "'sealane agents' lists them",
+    "app-unknown": "'sealane apps' lists them, 'sealane apps create' or a git push makes one",
+    "cursor-invalid": "leave --cursor out to begin at the newest",
+    "delivery-unknown": "'sealane deliveries' lists them",
+    "gateway-unreachable": "'sealane up' starts it, 'sealane doctor' looks at this machine",
+    "log-unavailable": "'sealane doctor' looks at Kafka",
+    "run-unknown": "'sealane runs' lists them",
+    "token-expired": "set SEALANE_TOKEN to a new one",
+    "token-invalid": "is SEALANE_TOKEN of this installation? 'sealane up' writes the one of its own",
+    "token-missing": "set SEALANE_TOKEN",
+    "views-unavailable": "'sealane doctor' looks at Postgres",
+}
+
+
 class CliError(Exception):
     """Ends the command with one message: what, where, what to do."""
 
@@ -23,3 +39,10 @@ class CliError(Exception):
         super().__init__(message)
         self.exit_code = exit_code
         self.code = code
+
+    @property
+    def line(self) -> str:
+        """The message with its hint and its code."""
+        hint = f" ({HINTS[self.code]})" if self.code in HINTS else ""
+        code = f" [{self.code}]" if self.code else ""
+        return f"{self}{hint}{code}"

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 from rich.text import Text
@@ -12,14 +13,16 @@ from gateway.cli.apps import apps
 from gateway.cli.errors import CliError, Exit
 from gateway.cli.lint import lint
 from gateway.cli.logs import logs
-from gateway.cli.output import error_console
+from gateway.cli.output import console, error_console
 from gateway.cli.regions import regions
+from gateway.version import VERSION
 
 
 def make_cli() -> typer.Typer:
     """A fresh app with all client commands, in the order people meet them."""
     cli = typer.Typer(
         name="sealane",
+        callback=_options,
         help="Sealane: a git push becomes a finished, explainable run.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
@@ -37,12 +40,26 @@ def make_cli() -> typer.Typer:
     return cli
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        console.print(f"sealane {VERSION}")
+        raise typer.Exit(Exit.OK)
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say the version and exit.", callback=_say_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Sealane: a git push becomes a finished, explainable run."""
+
+
 def run_cli(cli: Callable[[], object]) -> None:
     """Runs the command; a CliError becomes one line on stderr and its exit code."""
     try:
         cli()
     except CliError as error:
-        error_console.print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
+        error_console.print(Text.assemble(("error: ", "bold red"), error.line), soft_wrap=True)
         sys.exit(error.exit_code)
     except LogUnavailable as error:
         words = f"Kafka can't be used: {error}. Is it running? (sealane status, sealane up, KAFKA_BOOTSTRAP_SERVERS)"

@@ -9,7 +9,7 @@ import typer
 
 from gateway.cli.context import AsJson, client
 from gateway.cli.errors import CliError, Exit
-from gateway.cli.output import console, print_json, print_rows
+from gateway.cli.output import console, print_done, print_facts, print_json, print_rows
 
 Json = dict[str, Any]
 agents = typer.Typer(help="Build agents and the queue they serve.", invoke_without_command=True)
@@ -66,10 +66,11 @@ def drain(
     region: Annotated[str, typer.Argument(help="The agent's region.")],
     pool: Annotated[str, typer.Argument(help="The agent's pool.")],
     agent: Annotated[str, typer.Argument(help="The agent's id.")],
+    as_json: AsJson = False,
 ) -> None:
     """Give an agent no new jobs; it leaves when its last one ends."""
-    client().post(f"/api/v1/pools/{region}/{pool}/agents/{quote(agent)}/drain")
-    console.print(f"agent {agent} is draining")
+    answer = client().post(f"/api/v1/pools/{region}/{pool}/agents/{quote(agent)}/drain")
+    print_done(answer, as_json, f"agent {agent} is draining")
 
 
 @deliveries.callback()
@@ -100,14 +101,17 @@ def _result(result: Json) -> str:
     if result["run_id"] and not result["code"]:
         word = result["run_outcome"] or result["run_state"] or ""
         detail = f": {result['detail']}" if result["detail"] else ""
-        return f"{result['app']}#{result['number']} {word}{detail}"
+        # The run itself follows its acceptance within moments.
+        name = f"{result['app']}#{result['number']}" if result["number"] else result["run_id"]
+        return f"{name} {word}{detail}"
     return f"{result['code']}: {result['detail']}"
 
 
 @deliveries.command()
-def redeliver(delivery: Annotated[str, typer.Argument(help="The delivery's id.")]) -> None:
+def redeliver(delivery: Annotated[str, typer.Argument(help="The delivery's id.")], as_json: AsJson = False) -> None:
     """Replay a delivery as it was received."""
-    print_json(client().post(f"/api/v1/deliveries/{quote(delivery, safe='')}/redeliver"))
+    answer = client().post(f"/api/v1/deliveries/{quote(delivery, safe='')}/redeliver")
+    print_done(answer, as_json, f"replayed as {answer['delivery_id']}: 'sealane deliveries' says what becomes of it")
 
 
 @events.callback()
@@ -206,14 +210,4 @@ def status(as_json: AsJson = False) -> None:
     system = client().get("/api/v1/system")
     if as_json:
         return print_json(system)
-    for key, value in system.items():
-        console.print(f"[bold]{key:<22}[/bold] {_inline(value)}")
-    return None
-
-
-def _inline(value: Any) -> str:
-    if isinstance(value, dict):
-        return "  ".join(f"{key}={_inline(inner)}" for key, inner in value.items())
-    if isinstance(value, list):
-        return ", ".join(_inline(item) for item in value)
-    return str(value)
+    return print_facts(system)

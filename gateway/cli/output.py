@@ -13,6 +13,8 @@ from rich.text import Text
 console = Console(highlight=False)
 error_console = Console(stderr=True, highlight=False)
 
+_PIPE_COLUMNS = 1000
+
 STATE_STYLE = {
     "success": "green",
     "failure": "red",
@@ -35,18 +37,39 @@ def print_json(value: Any) -> None:
     sys.stdout.flush()
 
 
+def print_done(answer: Any, as_json: bool, words: str) -> None:
+    """What a command did: in words, or the whole answer."""
+    print_json(answer) if as_json else console.print(words, soft_wrap=True)
+
+
+def print_facts(facts: Mapping[str, Any]) -> None:
+    """A name and a value per line."""
+    for name, value in facts.items():
+        console.print(Text.assemble((f"{name:<22} ", "bold"), _inline(value)), soft_wrap=True)
+
+
+def _inline(value: Any) -> str:
+    if isinstance(value, dict):
+        return "  ".join(f"{key}={_inline(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(_inline(item) for item in value)
+    return "-" if value is None else str(value)
+
+
 def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[tuple[str, str]], empty: str) -> None:
     """A table with `columns` of (title, key); `empty` is said when there is nothing, with what to do about it."""
     rows = list(rows)
     if not rows:
         console.print(empty, style="dim")
         return
+    # A pipe has no width: what reads it wants whole words.
+    wide = console if console.is_terminal else Console(highlight=False, width=_PIPE_COLUMNS)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title, _ in columns:
         table.add_column(title, overflow="fold")
     for row in rows:
         table.add_row(*(cell(row.get(key), key) for _, key in columns))
-    console.print(table)
+    wide.print(table)
 
 
 def cell(value: Any, key: str = "") -> Text:

@@ -9,8 +9,8 @@ from gateway.cli.client import Client
 from gateway.cli.context import AsJson, RunArgument, client, find_run
 from gateway.cli.errors import CliError, Exit
 from gateway.cli.live import follow
-from gateway.cli.output import console, error_console, print_json, print_rows
-from gateway.cli.run_view import title, whole
+from gateway.cli.output import console, error_console, print_done, print_json, print_rows
+from gateway.cli.run_view import whole
 
 Json = dict[str, Any]
 
@@ -127,7 +127,7 @@ def cancel(
     connection = client()
     document = find_run(connection, name)
     answer = connection.post(f"/api/v1/runs/{document['id']}/cancel", {"detail": reason} if reason else {})
-    _say(answer, as_json, f"{document['app']}#{document['number']}: cancel requested")
+    print_done(answer, as_json, f"{document['app']}#{document['number']}: cancel requested")
 
 
 def rerun(
@@ -147,7 +147,7 @@ def rerun(
     answer = connection.post(f"/api/v1/runs/{document['id']}/rerun", body)
     if wait:
         raise typer.Exit(_follow(connection, document["id"], as_json))
-    _say(answer, as_json, f"{document['app']}#{document['number']}: runs again ({mode.replace('_', ' ')})")
+    print_done(answer, as_json, f"{document['app']}#{document['number']}: runs again ({mode.replace('_', ' ')})")
 
 
 def approve(
@@ -164,7 +164,7 @@ def approve(
     body = {"approve": not reject, "comment": comment}
     answer = connection.post(f"/api/v1/runs/{document['id']}/approvals/{stage}", body)
     word = "rejected" if reject else "approved"
-    _say(answer, as_json, f"{document['app']}#{document['number']}: {stage} {word}")
+    print_done(answer, as_json, f"{document['app']}#{document['number']}: {stage} {word}")
 
 
 def _only_waiting(document: Json) -> str:
@@ -173,11 +173,5 @@ def _only_waiting(document: Json) -> str:
         return str(waiting[0])
     if waiting:
         raise CliError(f"several stages wait: name one of {', '.join(waiting)}", Exit.USAGE, "stage-missing")
-    raise CliError(f"{title(document).plain}: nothing waits for an approval", Exit.REFUSED, "approval-not-pending")
-
-
-def _say(answer: Any, as_json: bool, words: str) -> None:
-    if as_json:
-        print_json(answer)
-    else:
-        console.print(words)
+    run = f"{document['app']}#{document['number']}"
+    raise CliError(f"nothing of {run} waits for an approval", Exit.REFUSED, "approval-not-pending")

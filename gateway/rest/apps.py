@@ -61,8 +61,7 @@ async def existing_app(gateway: Gateway, name: str) -> App:
     """Raises 404 `app-unknown`."""
     app = await queries.get_app(gateway.services.db, name)
     if app is None:
-        detail = f"There is no app '{name}'. GET {API}/apps lists them; POST {API}/apps makes one."
-        raise ApiError(404, "app-unknown", detail)
+        raise ApiError(404, "app-unknown", f"There is no app '{name}'.", see=f"{API}/apps")
     return app
 
 

@@ -17,8 +17,8 @@ async def existing_run(gateway: GatewayState, name: str) -> str:
     """The id of the run called `name`: an id, or `<app>#<number>`."""
     run_id = await find_run(gateway.services.db, name)
     if run_id is None:
-        detail = f"There is no run '{name}'. GET /api/v1/runs lists them; a run is called by its id or <app>#<number>."
-        raise ApiError(404, "run-unknown", detail)
+        detail = f"There is no run '{name}'. A run is called by its id or <app>#<number>."
+        raise ApiError(404, "run-unknown", detail, see="/api/v1/runs")
     return run_id
 
 

@@ -44,9 +44,10 @@ class Up:
             with Supervisor(self._settings.data_path, self._on_change) as supervisor:
                 self._serve_until_interrupted(supervisor)
             self._console.print("stopped; 'make up' continues with all history", style="dim")
-        except (ServerError, OSError) as error:
-            code = getattr(error, "code", "start-failed")
-            raise CliError(f"{error}" if code in str(error) else f"{error} [{code}]", Exit.UNAVAILABLE, code) from error
+        except ServerError as error:
+            raise CliError(error.detail, Exit.UNAVAILABLE, error.code) from error
+        except OSError as error:
+            raise CliError(str(error), Exit.UNAVAILABLE, "start-failed") from error
 
     def _serve_until_interrupted(self, supervisor: Supervisor) -> None:
         try:

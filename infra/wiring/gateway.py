@@ -3,11 +3,8 @@
 import asyncio
 import base64
 import secrets
-import signal
-import socket
 from collections.abc import Awaitable, Callable
 
-import uvicorn
 from fastapi import APIRouter, FastAPI, Request
 
 from core.catalog.commands import APP_COMMANDS, CreateApp, UpdateApp
@@ -33,6 +30,7 @@ from gateway.realtime.agent_hub import AgentHub
 from gateway.realtime.agent_socket import agent_router
 from gateway.services import GatewayServices, GatewaySettings, Redelivered
 from gateway.state import GatewayState
+from gateway.version import VERSION
 from gateway.webhooks.deliveries import deliver_builtin, redeliver
 from gateway.webhooks.router import webhooks_router
 from gateway.webhooks.services import WebhookServices
@@ -43,8 +41,9 @@ from infra.kafka.reader import KafkaLogReader
 from infra.kafka.tail import LogEventTail
 from infra.keys import InstallationKey
 from infra.postgres.reading import open_read_side
-from infra.settings import VERSION, Settings
+from infra.settings import Settings
 from infra.wiring.parts import IDLE_FETCH_MS, cluster_admin, kafka, log_reader, object_store, repositories_root
+from infra.wiring.server import GatewayServer
 from projections.queries import apps as app_queries
 from projections.queries.deliveries import delivery_results, get_delivery
 from projections.queries.principals import token_owner
@@ -59,37 +58,10 @@ def serve_gateway(settings: Settings) -> None:
 
 async def _serve(settings: Settings) -> None:
     wired = GatewayWiring(settings)
-    config = uvicorn.Config(
-        wired.app(),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        ws="websockets-sansio",
-        ws_max_size=16 << 20,
-        timeout_graceful_shutdown=5,
-        h11_max_incomplete_event_size=64 << 10,
-    )
     try:
-        server = GatewayServer(config, wired.closing)
-        # uvicorn raises the signal again when it is done, which would end the process before close().
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, server.handle_exit)
-        await server.serve()
+        await GatewayServer(wired.app(), wired.closing, settings.host, settings.port).serve_until_told()
     finally:
         await wired.close()
-
-
-class GatewayServer(uvicorn.Server):
-    """uvicorn, which tells the streams to end before it waits for them. WebSockets it closes with 1012 (restart)."""
-
-    def __init__(self, config: uvicorn.Config, closing: asyncio.Event) -> None:
-        super().__init__(config)
-        self._closing = closing
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._closing.set()
-        await super().shutdown(sockets)
 
 
 class GatewayWiring:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from core.eventlog.topics import COMMANDS_TOPICS, LOGS_TOPIC
 from core.ports import TopicPartition
+from gateway.version import VERSION
 from infra.clock import SystemClock
 from infra.kafka.admin import KafkaTopicAdmin
 from infra.kafka.cluster_admin import KafkaClusterAdmin
@@ -15,7 +16,7 @@ from infra.kafka.consumer import KafkaGroupConsumer
 from infra.kafka.reader import KafkaLogReader
 from infra.kafka.transactions import KafkaTransactionalProducer
 from infra.objects.filesystem import FilesystemObjects
-from infra.settings import VERSION, Settings
+from infra.settings import Settings
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry

@@ -33,8 +33,9 @@ from infra.kafka.producer import KafkaProducer
 from infra.kafka.topics import apply
 from infra.keys import InstallationKey
 from infra.settings import Settings
-from infra.wiring.gateway import GatewayServer, GatewayWiring
+from infra.wiring.gateway import GatewayWiring
 from infra.wiring.parts import Loop, kafka, make_processor, migrate_database, projection_loops, topic_admin
+from infra.wiring.server import GatewayServer
 
 Json = dict[str, Any]
 WAIT_SECONDS = 30.0
@@ -214,14 +215,7 @@ class RunningGateway:
 
     async def _serve(self) -> None:
         wired = GatewayWiring(self._settings)
-        config = uvicorn.Config(
-            wired.app(),
-            port=self._settings.port,
-            log_config=None,
-            ws="websockets-sansio",
-            timeout_graceful_shutdown=2,
-        )
-        self._server = GatewayServer(config, wired.closing)
+        self._server = GatewayServer(wired.app(), wired.closing, self._settings.host, self._settings.port)
         try:
             await self._server.serve()
         finally:

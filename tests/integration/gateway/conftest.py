@@ -1,10 +1,12 @@
 """One gateway with all that is behind it, for the tests of this folder: each test uses an app of its own."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from infra.wiring.parts import worker_parts
 from tests.support.gateway_house import GatewayHouse, Hand
 from tests.support.servers import embedded_kafka, fresh_database
 
@@ -29,3 +31,14 @@ def hand(house: GatewayHouse) -> Hand:
 def app(house: GatewayHouse, unique_name: str) -> str:
     """The name of a new app."""
     return house.new_app(unique_name)
+
+
+@pytest.fixture(scope="session")
+def ingest(house: GatewayHouse) -> Iterator[None]:
+    """The connector that makes triggers of deliveries."""
+    stop = threading.Event()
+    thread = threading.Thread(target=worker_parts(house.settings).loops["ingest"], args=(stop,))
+    thread.start()
+    yield
+    stop.set()
+    thread.join(30)

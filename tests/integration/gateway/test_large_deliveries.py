@@ -4,29 +4,19 @@ import base64
 import hashlib
 import json
 import random
-import threading
-from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from gateway.webhooks.services import MAX_BODY_BYTES
 from gateway.webhooks.signatures import sign
-from infra.wiring.parts import worker_parts
 from tests.support.forge_payloads.samples import github_push
 from tests.support.gateway_house import GatewayHouse, Json
 
 NEARLY_25_MB = MAX_BODY_BYTES - 100_000
 
 
-@pytest.fixture(autouse=True)
-def ingest(house: GatewayHouse) -> Iterator[None]:
-    stop = threading.Event()
-    thread = threading.Thread(target=worker_parts(house.settings).loops["ingest"], args=(stop,))
-    thread.start()
-    yield
-    stop.set()
-    thread.join(30)
+pytestmark = pytest.mark.usefixtures("ingest")
 
 
 def push_of(app: str, size: int) -> bytes:

@@ -1,5 +1,9 @@
 """Whoever started a run sees it at once: the answer of the write carries what the read has to wait for."""
 
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+
 from gateway.cli.client import Client
 from gateway.cli.context import find_run
 from tests.support.gateway_house import GatewayHouse
@@ -34,3 +38,18 @@ def test_repeated_request_has_the_run_too(house: GatewayHouse, app: str) -> None
     assert again.headers["Idempotency-Replayed"] == "true"
     assert again.json()["run_id"] == first.json()["run_id"]
     assert find_run(Client(house.settings.url, house.admin_token), f"{app}#1")["id"] == first.json()["run_id"]
+
+
+def test_same_key_at_the_same_time_is_one_request(house: GatewayHouse, app: str) -> None:
+    key = {"Idempotency-Key": f"at-once-{app}"}
+
+    def start(title: str) -> httpx.Response:
+        return house.api.post(f"/api/v1/apps/{app}/runs", json={"title": title}, headers=key)
+
+    with ThreadPoolExecutor(8) as threads:
+        same = list(threads.map(start, ["same"] * 8))
+        other = list(threads.map(start, ["other"] * 2))
+    assert {answer.status_code for answer in same} == {201}
+    assert len({answer.json()["run_id"] for answer in same}) == 1
+    assert {(answer.status_code, answer.json()["code"]) for answer in other} == {(422, "idempotency-key-reused")}
+    assert len(house.api.get("/api/v1/runs", params={"app": app}).json()["items"]) == 1
