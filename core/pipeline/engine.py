@@ -26,8 +26,17 @@ MAX_REGEX: Final = 100
 STATUS_FUNCTIONS: Final = frozenset(("success", "failure", "always", "cancelled"))
 METHODS: Final = frozenset(("contains", "startsWith", "endsWith", "matches", "size"))
 GLOBALS: Final = frozenset(("size", "string", "int", "double", "has")) | STATUS_FUNCTIONS
+SIGNATURES: Final = {
+    **{name: f"text.{name}('text')" for name in METHODS},
+    **{name: f"{name}(value)" for name in ("string", "int", "double")},
+    **{name: f"{name}()" for name in STATUS_FUNCTIONS},
+    "size": "size(text) or size(list)",
+    "has": "has(value.name)",
+}
 _LOOPS = frozenset(("all", "exists", "exists_one", "existsOne", "map", "filter", "transformList", "transformMap"))
 _CLASSES = re.compile(r"\\[wdsWDS]")
+# The library's words for arguments of the wrong number or type.
+_CALL_FAILED = re.compile(r"(?:Undefined variable or function: |Function )'(\w+)'(?:\.| error: Python)")
 _PARSER_WORDS = re.compile(r"<input>:(\d+):(\d+):\s*(.*?)(?: expecting \{.*)?$", re.MULTILINE)
 
 
@@ -201,7 +210,11 @@ def _runtime_error(expression: Expression, values: Mapping[str, Any], error: Bas
             f"{code(expression.text)}: an operator does not fit the types of its values; "
             "text, numbers and true/false are not converted (use string(), int() or double())",
         )
-    return ExpressionError("evaluation-failed", f"{code(expression.text)}: {str(error).splitlines()[0][:200]}")
+    reason = str(error).splitlines()[0]
+    if (found := _CALL_FAILED.match(reason)) and found[1] in SIGNATURES:
+        message = f"{code(expression.text)}: {found[1]}() can't take what it is given"
+        return ExpressionError("bad-arguments", message, suggestion=f"it is written {SIGNATURES[found[1]]}")
+    return ExpressionError("evaluation-failed", f"{code(expression.text)}: {reason.partition('. Check ')[0][:200]}")
 
 
 def _missing(reference: Reference, values: Mapping[str, Any]) -> str:

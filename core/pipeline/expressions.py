@@ -44,11 +44,7 @@ def evaluate_condition(text: str | None, context: Context) -> bool:
     expression = condition(text)
     if not expression.asks_status and context.status != "success":
         return False
-    answer = _run(expression, context)
-    if not isinstance(answer, bool):
-        message = f"{code(expression.text)} is {_type_of(answer)}, not true or false"
-        raise ExpressionError("not-a-condition", message, suggestion="compare it, for example with == or !=")
-    return answer
+    return as_condition(run(expression, context), expression)
 
 
 def statuses(text: str | None, values: Mapping[str, Any]) -> tuple[Status, ...]:
@@ -59,13 +55,19 @@ def statuses(text: str | None, values: Mapping[str, Any]) -> tuple[Status, ...]:
 @lru_cache(maxsize=2048)
 def condition(text: str) -> Expression:
     """The compiled `if`, written with or without `${{ }}`. Raises ExpressionError."""
+    return compile_expression(condition_piece(text).text)
+
+
+def condition_piece(text: str) -> Piece:
+    """The one expression that an `if` is, and where it stands. Raises ExpressionError."""
     if OPENING not in text:
-        return compile_expression(text.strip())
-    parts = [piece for piece in pieces(text.strip()) if piece.is_expression or piece.text.strip()]
+        stripped = text.strip()
+        return Piece(stripped, True, 0, text.find(stripped))
+    parts = [piece for piece in pieces(text) if piece.is_expression or piece.text.strip()]
     if len(parts) != 1 or not parts[0].is_expression:
         message = "an 'if' is one expression; text around '${{ }}' would make it always true"
         raise ExpressionError("bad-expression", message, suggestion="leave the braces out: if: branch == 'main'")
-    return compile_expression(parts[0].text)
+    return parts[0]
 
 
 @lru_cache(maxsize=2048)
@@ -80,10 +82,11 @@ def pieces(text: str) -> tuple[Piece, ...]:
 def _value(piece: Piece, context: Context) -> str:
     if not piece.is_expression:
         return piece.text
-    return as_text(_run(compile_expression(piece.text), context), piece.text)
+    return as_text(run(compile_expression(piece.text), context), piece.text)
 
 
-def _run(expression: Expression, context: Context) -> Any:
+def run(expression: Expression, context: Context) -> Any:
+    """The value of a compiled expression. Raises ExpressionError."""
     status = context.status
     functions = {
         "success": lambda: status == "success",
@@ -92,6 +95,14 @@ def _run(expression: Expression, context: Context) -> Any:
         "always": lambda: True,
     }
     return execute(expression, context.values, functions)
+
+
+def as_condition(value: Any, expression: Expression) -> bool:
+    """The answer of an `if`, which must be one. Raises ExpressionError."""
+    if not isinstance(value, bool):
+        message = f"{code(expression.text)} is {_type_of(value)}, not true or false"
+        raise ExpressionError("not-a-condition", message, suggestion="compare it, for example with == or !=")
+    return value
 
 
 def as_text(value: Any, expression: str) -> str:
