@@ -4,15 +4,12 @@ What a value from outside (a branch's name, an input) says is data: it never bec
 that still waits for results of earlier stages is kept as the author wrote it, so nothing in it is evaluated twice.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from core.pipeline.checks import needs_of, stage_name
 from core.pipeline.context import CompileContext
 from core.pipeline.dag import order
-from core.pipeline.engine import compile_expression
-from core.pipeline.expressions import Context, condition, evaluate_text, pieces, statuses
-from core.pipeline.lexer import OPENING
+from core.pipeline.filling import Filler, final
 from core.pipeline.matrix import Combination, Matrix
 from core.pipeline.plan import (
     Approval,
@@ -25,21 +22,20 @@ from core.pipeline.plan import (
     RetryOn,
     Schedule,
     StagePlan,
-    Status,
     Step,
 )
+from core.pipeline.report import Report
 from core.pipeline.values import Condition, Name, Section, Template
 
-Values = Mapping[str, Any]
-EXPRESSION_VARIABLE = "SEALANE_EXPR_"
 _DEFAULT_TIMEOUT_SECONDS = 3600
 _ALL_REASONS: tuple[RetryOn, ...] = ("agent_lost", "failure", "timeout")
 
 
 class Compiler:
-    """One compilation. Raises ExpressionError where a value can't be had for this commit."""
+    """One compilation. A value that can't be had for this commit is in the report, and the plan without worth."""
 
-    def __init__(self, root: Section, context: CompileContext, inputs: dict[str, Any]) -> None:
+    def __init__(self, root: Section, context: CompileContext, inputs: dict[str, Any], report: Report) -> None:
+        self._report = report
         self._root = root
         self._context = context
         self._defaults: Section = root.get("defaults") or Section(root.node, "defaults")
@@ -104,7 +100,7 @@ class Compiler:
         )
 
     def _job(self, job_id: str, name: str, stage: Section, matrix: Combination) -> JobPlan:
-        fill = _Filler(self._values | {"matrix": matrix})
+        fill = Filler(self._values | {"matrix": matrix}, self._report)
         pool, region, labels = self._pool(stage, fill)
         image = stage.get("image") or self._defaults.get("image")
         return JobPlan(
@@ -128,7 +124,7 @@ class Compiler:
     def _inherited(self, stage: Section, key: str) -> Any:
         return stage.get(key) if key in stage else self._defaults.get(key)
 
-    def _pool(self, stage: Section, fill: "_Filler") -> tuple[str, str | None, tuple[str, ...]]:
+    def _pool(self, stage: Section, fill: Filler) -> tuple[str, str | None, tuple[str, ...]]:
         given = self._inherited(stage, "pool")
         if isinstance(given, Template):
             region, _, name = fill.text(given).rpartition("/")
@@ -144,7 +140,7 @@ class Compiler:
             )
         return "default", None, ()
 
-    def _step(self, step: Section, fill: "_Filler") -> Step:
+    def _step(self, step: Section, fill: Filler) -> Step:
         run, variables = fill.script(step.get("run"))
         when, condition_ = fill.when(step.get("if"))
         directory = step.get("working_directory")
@@ -164,71 +160,11 @@ class Compiler:
         )
 
     def _now(self, value: Template) -> str:
-        return evaluate_text(value.text, Context(self._values))
+        return Filler(self._values, self._report).text(value)
 
     def _warn(self, text: str) -> None:
         if text not in self._warnings:
             self._warnings.append(text)
-
-
-class _Filler:
-    """Fills in what is known; `values` include the job's matrix."""
-
-    def __init__(self, values: Values) -> None:
-        self._context = Context(values)
-
-    def text(self, template: Template) -> str:
-        if OPENING not in template.text:
-            return template.text
-        if not _waits(template.text):
-            return evaluate_text(template.text, self._context)
-        return "".join(self._piece(piece.text, piece.is_expression) for piece in pieces(template.text))
-
-    def kept(self, template: Template) -> str:
-        """The same for a place that the Run fills in once more: what is known by now is final."""
-        return self.text(template) if _waits(template.text) else final(self.text(template))
-
-    def _piece(self, text: str, is_expression: bool) -> str:
-        """Only the matrix, which the file itself wrote, is filled in before the rest is known."""
-        if not is_expression:
-            return text
-        whole = f"{OPENING} {text} }}}}"
-        only_matrix = compile_expression(text).roots == {"matrix"}
-        return evaluate_text(whole, self._context) if only_matrix else whole
-
-    def script(self, template: Template | None) -> tuple[str | None, dict[str, str]]:
-        """The script with each expression replaced by a variable, and those variables."""
-        if template is None:
-            return None, {}
-        parts: list[str] = []
-        variables: dict[str, str] = {}
-        for piece in pieces(template.text):
-            if not piece.is_expression:
-                parts.append(piece.text)
-                continue
-            variable = f"{EXPRESSION_VARIABLE}{len(variables) + 1}"
-            whole = Template(f"{OPENING} {piece.text} }}}}", template.node, template.path, template.contexts)
-            variables[variable] = self.kept(whole)
-            parts.append(f"${{{variable}}}")
-        return "".join(parts), variables
-
-    def when(self, given: Condition | None) -> tuple[tuple[Status, ...], str | None]:
-        """The statuses under which a step runs, or the condition where earlier stages must be asked."""
-        if given is None:
-            return ("success",), None
-        if "stages" in condition(given.text).roots:
-            return ("success",), given.text
-        return statuses(given.text, self._context.values), None
-
-
-def final(text: str) -> str:
-    """A text that evaluates to itself: a branch may be called `${{commit}}`, and stays called so."""
-    return text.replace(OPENING, f"{OPENING} '$' + '{{{{' }}}}")
-
-
-def _waits(text: str) -> bool:
-    """Whether some expression names results of earlier stages."""
-    return any(piece.is_expression and "stages" in compile_expression(piece.text).roots for piece in pieces(text))
 
 
 def _run_values(context: CompileContext, inputs: dict[str, Any]) -> dict[str, Any]:

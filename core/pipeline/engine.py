@@ -53,6 +53,10 @@ class ExpressionError(Exception):
         self.offset = offset
         self.suggestion = suggestion
 
+    def moved(self, start: int) -> "ExpressionError":
+        """The same, counted from the text in which the expression begins at `start`."""
+        return ExpressionError(self.code, self.message, self.offset + start, self.suggestion)
+
 
 @dataclass(frozen=True, slots=True)
 class Expression:
@@ -133,6 +137,9 @@ def _check_call(call: Call) -> None:
     if name not in (METHODS if call.method else GLOBALS):
         hint = did_you_mean(name, METHODS if call.method else GLOBALS | METHODS)
         raise ExpressionError("unknown-function", f"unknown function {quoted(name)}", call.offset, hint)
+    if name in STATUS_FUNCTIONS and not call.empty:
+        hint = "for one stage compare stages.<name>.outcome"
+        raise ExpressionError("bad-arguments", f"{name}() takes no arguments", call.offset, hint)
     if name == "matches":
         _check_regex(call)
 

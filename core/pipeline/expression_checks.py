@@ -1,6 +1,7 @@
 """Checks of every `${{ }}` and `if`: its syntax, what it names, whether that exists where it stands, its types."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from core.pipeline.checks import check_document, stage_name
 from core.pipeline.dag import upstream
@@ -16,6 +17,8 @@ from core.pipeline.scripts import hazards
 from core.pipeline.values import Condition, Section, Template, expressions_in
 
 Place = Template | Condition
+# Each one in a script is a variable of its step.
+MAX_EXPRESSIONS: Final = 100
 
 
 def check_everything(root: Section, report: Report) -> None:
@@ -52,6 +55,10 @@ class _PlaceCheck:
             found = list(self._pieces())
         except ExpressionError as error:
             self._say(error.offset, error.code, error.message, error.suggestion)
+            return
+        if len(found) > MAX_EXPRESSIONS:
+            message = f"a text has at most {MAX_EXPRESSIONS} expressions, this one has {len(found):,}"
+            self._say(found[MAX_EXPRESSIONS].offset, "too-many-expressions", message, "put values into 'env:'")
             return
         for piece in found:
             try:

@@ -12,6 +12,7 @@ from core.pipeline.plan import Status
 
 __all__ = ["Context", "ExpressionError", "evaluate_condition", "evaluate_text", "statuses"]
 
+# An environment variable holds 128 KiB in all.
 MAX_RESULT: Final = 64 * 1024
 STATUSES: Final[tuple[Status, ...]] = ("success", "failure", "cancelled")
 
@@ -28,12 +29,12 @@ class Context:
 
 
 def evaluate_text(text: str, context: Context) -> str:
-    """The text with each `${{ }}` replaced by its value. Raises ExpressionError."""
+    """The text with each `${{ }}` replaced by its value. Raises ExpressionError, counted from the text's start."""
     if OPENING not in text:
         return text
     result = "".join(_value(piece, context) for piece in pieces(text))
-    if len(result) > MAX_RESULT:
-        raise ExpressionError("value-too-long", f"the value has {len(result):,} characters, at most {MAX_RESULT:,} fit")
+    if (size := len(result.encode("utf-8", "replace"))) > MAX_RESULT:
+        raise ExpressionError("value-too-long", f"the value has {size:,} bytes, at most {MAX_RESULT:,} fit")
     return result
 
 
@@ -82,7 +83,10 @@ def pieces(text: str) -> tuple[Piece, ...]:
 def _value(piece: Piece, context: Context) -> str:
     if not piece.is_expression:
         return piece.text
-    return as_text(run(compile_expression(piece.text), context), piece.text)
+    try:
+        return as_text(run(compile_expression(piece.text), context), piece.text)
+    except ExpressionError as error:
+        raise error.moved(piece.inside) from None
 
 
 def run(expression: Expression, context: Context) -> Any:

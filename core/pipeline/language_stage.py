@@ -124,7 +124,7 @@ ENVIRONMENT = Record(
             "regions",
             ListOf(REGION, "regions", single=True, at_least=1, unique=True),
             "Only these regions of it.",
-            available=False,
+            instead="choose the region with 'pool: {region: ...}'",
         ),
     ),
     "Environment",
@@ -151,13 +151,23 @@ STAGE = Record(
             aliases=("when", "condition", "only", "rules"),
         ),
         Key("matrix", MatrixKind(), "One job for each combination of values.", aliases=("strategy",)),
-        Key("shards", Whole(1, 1000), "Several jobs that share the test files.", available=False),
+        Key(
+            "shards",
+            Whole(1, 1000),
+            "Several jobs that share the test files.",
+            instead="write 'matrix: {shard: [1, 2, 3]}' and choose the files by ${{ matrix.shard }}",
+        ),
         Key(
             "pool", POOL_OR_NAME, "Which agents.", default="`default`", aliases=("runs-on", "runs_on", "agents", "tags")
         ),
         Key("image", IMAGE, "The image the jobs run in. Kept in the plan; the process executor ignores it."),
         Key("resources", RESOURCES, "What one job needs."),
-        Key("services", SERVICES, "Containers beside the job.", available=False),
+        Key(
+            "services",
+            SERVICES,
+            "Containers beside the job.",
+            instead="start the service in a step, in the background: 'run: redis-server &'",
+        ),
         Key(
             "network",
             Choice("network", ("none", "egress")),
@@ -168,10 +178,25 @@ STAGE = Record(
         Key("retry", RETRY_OR_COUNT, "Further attempts.", aliases=("retries",)),
         Key("priority", Whole(-100, 100), "Higher goes first when agents are short.", default="0"),
         Key("env", env_map(PER_JOB), "Environment variables of its steps.", aliases=("variables",)),
-        Key("cache", CACHE, "Files kept between runs.", available=False),
-        Key("artifacts", ARTIFACTS, "Files kept of a run.", available=False),
-        Key("reports", REPORTS, "Test and coverage reports.", available=False),
-        Key("secrets", SECRETS, "Secrets, resolved at step start.", available=False),
+        Key("cache", CACHE, "Files kept between runs.", instead="remove it: each job fetches what it needs"),
+        Key(
+            "artifacts",
+            ARTIFACTS,
+            "Files kept of a run.",
+            instead="write small values to $OUTPUT and read stages.<name>.outputs; build files where they are needed",
+        ),
+        Key(
+            "reports",
+            REPORTS,
+            "Test and coverage reports.",
+            instead="remove it: the log shows the tests, and their exit code decides",
+        ),
+        Key(
+            "secrets",
+            SECRETS,
+            "Secrets, resolved at step start.",
+            instead="let a step ask your secret store; no secret belongs into this file",
+        ),
         Key("approval", APPROVAL, "People who must agree before the stage starts.", aliases=("approvals",)),
         Key(
             "environment",
@@ -182,7 +207,7 @@ STAGE = Record(
             ),
             "Where it deploys to: sets `$ENVIRONMENT`. Locks and protection rules are not enforced yet.",
         ),
-        Key("deploy", DEPLOY, "A deployment by strategy instead of steps.", available=False),
+        Key("deploy", DEPLOY, "A deployment by strategy instead of steps.", instead="write the deployment as 'steps'"),
         Key(
             "steps",
             ListOf(STEP, "steps", at_least=1, at_most=500),

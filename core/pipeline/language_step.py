@@ -2,21 +2,11 @@
 
 from typing import Final
 
+from core.pipeline.actions import ACTIONS
 from core.pipeline.kinds import Choice, Flag, If, Text
 from core.pipeline.shapes import Key, MapOf, Record
 from core.pipeline.vocabulary import PER_JOB, PER_MATRIX, SHORT, TIMEOUT, VARIABLE, env_map
 
-ACTIONS: Final = (
-    "git-checkout",
-    "cache",
-    "upload-artifact",
-    "download-artifact",
-    "docker-build",
-    "deploy",
-    "notify",
-)
-AVAILABLE_ACTIONS: Final = ("git-checkout",)
-ACTION_ALIASES: Final = {"actions/checkout": "git-checkout", "checkout": "git-checkout", "git-clone": "git-checkout"}
 SHELLS: Final = ("bash", "sh")
 MAX_SCRIPT: Final = 200_000
 

@@ -230,7 +230,9 @@ class _Builder:
             tag = event.tag.replace(_CORE, "!!")
             line, column = _place(event)
             message = f"tag {quoted(tag)} is not allowed; only plain values are"
-            self._report.at(line, column, "custom-tag", message, suggestion="remove the tag")
+            self._report.at(
+                line, column, "custom-tag", message, suggestion="remove the tag, or put the value in quotes"
+            )
 
     def _refuse(self, event: Any, code: str, message: str, suggestion: str = "") -> NoReturn:
         line, column = _place(event)

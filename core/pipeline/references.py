@@ -24,11 +24,12 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function; `method` when it stands behind a dot; `argument` is its first token, if that is a string."""
+    """A function; `method` behind a dot; `argument` is its first token, if that is a string; `empty`: `name()`."""
 
     name: str
     method: bool
     argument: Token | None
+    empty: bool
     offset: int
 
 
@@ -41,7 +42,8 @@ def references(tokens: tuple[Token, ...]) -> tuple[tuple[Reference, ...], tuple[
             continue
         method = _is(tokens, index - 1, ".")
         if _is(tokens, index + 1, "("):
-            calls.append(Call(token.text, method, _string_at(tokens, index + 2), token.offset))
+            empty = _is(tokens, index + 2, ")")
+            calls.append(Call(token.text, method, _string_at(tokens, index + 2), empty, token.offset))
         elif not method and token.text not in _WORDS:
             path, end = _path(tokens, index + 1)
             values.append(Reference(token.text, path, token.offset, index, end))

@@ -4,28 +4,29 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from core.pipeline.lexer import Piece
+from core.pipeline.nodes import code
 from core.pipeline.shell_quoting import MARK, Situation, situations
 
 _BY_ENV = "or set it in 'env:' and let the program read that variable"
 _REASONS: Final[dict[Situation, tuple[str, str, str]]] = {
     "single": (
         "expression-not-replaced",
-        "it becomes a variable, and between single quotes a shell replaces none",
+        "becomes a variable, and between single quotes a shell replaces none",
         f"use double quotes, {_BY_ENV}",
     ),
     "escaped": (
         "expression-not-replaced",
-        "it becomes a variable, which the backslash before it keeps from being replaced",
+        "becomes a variable, which the backslash before it keeps from being replaced",
         "remove the backslash",
     ),
     "quoted-heredoc": (
         "expression-not-replaced",
-        "it becomes a variable, and a here-document with a quoted delimiter replaces none",
+        "becomes a variable, and a here-document with a quoted delimiter replaces none",
         f"write the delimiter without quotes, {_BY_ENV}",
     ),
     "arithmetic": (
         "expression-evaluated",
-        "here a shell evaluates its text as arithmetic, which can run commands",
+        "is a text that a shell evaluates here as arithmetic, which can run commands",
         "make it a number: ${{ int(...) }}",
     ),
 }
@@ -48,5 +49,5 @@ def hazards(pieces: tuple[Piece, ...], is_number: Callable[[Piece], bool]) -> It
     script = "".join(MARK if piece.is_expression else piece.text for piece in pieces)
     for piece, situation in zip(expressions, situations(script), strict=True):
         if situation != "plain" and not (situation == "arithmetic" and is_number(piece)):
-            code, message, suggestion = _REASONS[situation]
-            yield Hazard(code, message, piece.offset, suggestion)
+            problem, words, suggestion = _REASONS[situation]
+            yield Hazard(problem, f"{code(piece.text)} {words}", piece.offset, suggestion)
