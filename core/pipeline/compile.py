@@ -4,7 +4,10 @@ What a value from outside (a branch's name, an input) says is data: it never bec
 that still waits for results of earlier stages is kept as the author wrote it, so nothing in it is evaluated twice.
 """
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
 
 from core.pipeline.checks import needs_of, stage_name
 from core.pipeline.context import CompileContext
@@ -27,6 +30,8 @@ from core.pipeline.plan import (
 from core.pipeline.report import Report
 from core.pipeline.values import Condition, Name, Section, Template
 
+# One event holds the whole plan, and one record of the log at most 900,000 bytes.
+MAX_PLAN_BYTES: Final = 800_000
 _DEFAULT_TIMEOUT_SECONDS = 3600
 _ALL_REASONS: tuple[RetryOn, ...] = ("agent_lost", "failure", "timeout")
 
@@ -43,6 +48,7 @@ class Compiler:
         self._env = self._top_env()
         self._values["env"] = self._env
         self._warnings: list[str] = []
+        self._bytes = 0
 
     def plan(self) -> Plan:
         by_name = {stage_name(stage): stage for stage in self._root.get("stages", [])}
@@ -93,11 +99,24 @@ class Compiler:
 
     def _jobs(self, name: str, stage: Section, matrix: Matrix | None) -> tuple[JobPlan, ...]:
         if matrix is None:
-            return (self._job(name, name, stage, {}),)
-        return tuple(
-            self._job(f"{name}-{number}", f"{name} ({', '.join(combination.values())})", stage, combination)
-            for number, combination in enumerate(matrix.combinations(), 1)
-        )
+            jobs = iter((self._job(name, name, stage, {}),))
+        else:
+            jobs = (
+                self._job(f"{name}-{number}", f"{name} ({', '.join(combination.values())})", stage, combination)
+                for number, combination in enumerate(matrix.combinations(), 1)
+            )
+        return tuple(self._counted(jobs, stage))
+
+    def _counted(self, jobs: Iterator[JobPlan], stage: Section) -> Iterator[JobPlan]:
+        """Only as many as an event can hold: the rest of a plan that is too large is not even made."""
+        for job in jobs:
+            self._bytes += len(msgspec.json.encode(job))
+            if self._bytes > MAX_PLAN_BYTES:
+                message = f"the plan takes more than {MAX_PLAN_BYTES:,} bytes: each job holds its steps and variables"
+                hint = "make the matrix smaller, move long scripts into files of the repository, or split the file"
+                self._report.add(stage.node, "plan-too-large", message, stage.path, hint)
+                return
+            yield job
 
     def _job(self, job_id: str, name: str, stage: Section, matrix: Combination) -> JobPlan:
         fill = Filler(self._values | {"matrix": matrix}, self._report)

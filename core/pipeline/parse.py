@@ -78,6 +78,7 @@ class _Builder:
         self._open: list[Mapping | Sequence] = []
         self._keys: list[Scalar | None] = []
         self._merged: list[set[str]] = []
+        self._bases: list[Node] = []
         self._anchors: dict[str, Node] = {}
         self._open_anchors: dict[str, Mapping | Sequence] = {}
         self._nodes = 0
@@ -144,6 +145,8 @@ class _Builder:
         self._open_anchors = {name: other for name, other in self._open_anchors.items() if other is not node}
         if self._open:
             self._open[-1].size += node.size
+        if self._bases and self._bases[-1] is node:
+            self._merge(self._open[-1], self._bases.pop())
 
     def _alias(self, event: Any) -> None:
         node = self._anchors.get(event.anchor)
@@ -163,9 +166,9 @@ class _Builder:
         if self._aliased > MAX_ALIASED_NODES:
             message = f"aliases expand to more than {MAX_ALIASED_NODES:,} values"
             self._refuse(event, "alias-bomb", message, "write the values out, or use 'defaults'")
-        self._add(node, event, aliased=True)
+        self._add(node, event)
 
-    def _add(self, node: Node, event: Any, opens: bool = False, aliased: bool = False) -> None:
+    def _add(self, node: Node, event: Any, opens: bool = False) -> None:
         self._nodes += 1
         if self._nodes > MAX_NODES:
             self._refuse(
@@ -185,7 +188,11 @@ class _Builder:
             self._keys[-1] = self._key(node, event)
         else:
             key, self._keys[-1] = self._keys[-1], None
-            self._put(parent, key, node)
+            if opens and key.text == "<<" and key.plain:
+                # A list of bases is only known at its end.
+                self._bases.append(node)
+            else:
+                self._put(parent, key, node)
 
     def _key(self, node: Node, event: Any) -> Scalar:
         if not isinstance(node, Scalar):
@@ -199,7 +206,7 @@ class _Builder:
     def _put(self, parent: Mapping, key: Scalar, node: Node) -> None:
         merged = self._merged[-1]
         if key.text == "<<" and key.plain:
-            return self._merge(parent, key, node)
+            return self._merge(parent, node)
         if key.text in parent.keys and key.text not in merged:
             first = parent.keys[key.text].line
             message = f"key {quoted(key.text)} is already set on line {first}; one of the two would be lost"
@@ -209,8 +216,9 @@ class _Builder:
         parent.values[key.text] = node
         parent.keys[key.text] = key
 
-    def _merge(self, parent: Mapping, key: Scalar, node: Node) -> None:
+    def _merge(self, parent: Node, node: Node) -> None:
         """`<<: *base` or `<<: [*a, *b]`: keys that are written out win, then the earlier of several bases."""
+        assert isinstance(parent, Mapping)
         for base in node.items if isinstance(node, Sequence) else [node]:
             if not isinstance(base, Mapping):
                 self._report.add(
