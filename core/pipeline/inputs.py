@@ -52,7 +52,9 @@ def check_input(name: str, given: Section, report: Report) -> None:
     if wanted.type == "choice" and not given.has("options"):
         report.add(given.node, "missing-key", f"input '{name}' is a choice and needs 'options'", given.path)
     if wanted.type != "choice" and given.has("options"):
-        report.add(given.place("options"), "conflicting-keys", "'options' belong to type 'choice'", given.path)
+        report.add(
+            given.place("options"), "conflicting-keys", "'options' belong to type 'choice'", given.path_of("options")
+        )
     default = given.node.values.get("default")
     if wanted.default is None or default is None or (wanted.type == "choice" and not options):
         return
