@@ -23,6 +23,10 @@ def broken(error: Any, text: str) -> Broken:
     if mark is None:
         return Broken(1, 1, "broken-yaml", f"not valid YAML: {error}")
     line, column = mark.line + 1, mark.column + 1
+    if mark.index >= len(text):
+        # At the end libyaml may be in a line that is not there.
+        lines = text.splitlines() or [""]
+        line, column = len(lines), len(lines[-1]) + 1
     if tab := _tab(text, line, column):
         return Broken(line, tab, "tab-indentation", _TABS, "use two spaces")
     if error.context_mark is not None and (never := _never_closed(error, text)):

@@ -177,7 +177,7 @@ def _syntax_error(text: str, error: BaseException) -> ExpressionError:
     if found is None:
         return ExpressionError("bad-expression", f"{code(text)} is not a CEL expression")
     lines = text.splitlines(keepends=True)
-    offset = sum(map(len, lines[: int(found[1]) - 1])) + int(found[2]) - 1
+    offset = max(0, sum(map(len, lines[: int(found[1]) - 1])) + int(found[2]) - 1)
     reason = found[3].removeprefix("Syntax error: ").replace("'<EOF>'", "the end")
     return ExpressionError("bad-expression", f"{code(text)} is not a CEL expression: {reason}", offset)
 

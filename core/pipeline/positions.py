@@ -11,6 +11,8 @@ from core.pipeline.nodes import Scalar
 
 # What libyaml counts as the end of a line.
 _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+# One character of a text in double quotes, or none where a line is continued.
+_ESCAPE = re.compile(r"\\(?:(\r?\n[ \t]*)|x..|u.{4}|U.{8}|.)")
 
 
 def place_in(scalar: Scalar, offset: int) -> tuple[int, int]:
@@ -36,8 +38,13 @@ def _beginning(raw: str) -> int:
 def _walk(scalar: Scalar, start: int, index: int, offset: int) -> int:
     """The index in `raw` of the character at `offset`, from a place that is known in both."""
     text, raw = scalar.text, scalar.raw
+    escapes = raw.startswith('"')
     while index < len(raw):
-        if start < len(text) and raw[index] == text[start]:
+        if escapes and (escape := _ESCAPE.match(raw, index)):
+            if escape[1] is None and start == offset:
+                break
+            start, index = start + (escape[1] is None), escape.end()
+        elif start < len(text) and raw[index] == text[start]:
             if start == offset:
                 break
             start, index = start + 1, index + 1
@@ -48,7 +55,7 @@ def _walk(scalar: Scalar, start: int, index: int, offset: int) -> int:
         elif start >= offset:
             break
         else:
-            # An escape of a quoted text: its first character stands for nothing.
+            # The second of two single quotes that stand for one.
             index += 1
     return index
 

@@ -32,7 +32,7 @@ def with_matrix(expression: str) -> str:
     "text",
     [
         "run: a ${{ oops }}",
-        "run: 'it''s ${{ oops }}'",
+        "run: 'a''''b ${{ oops }}'",
         'run: "\\"a\\"\\t${{ oops }}"',
         "run: |\n          one\n          two ${{ oops }} ${{ branch + oops }}",
         "run: |  # ${{ no }}\n\n          ${{ oops }}",
@@ -198,7 +198,8 @@ def test_value_that_does_not_fit_its_place_is_reported_there() -> None:
 
 def test_conditions_of_steps_become_the_statuses_they_run_under() -> None:
     source = (
-        "stages:\n  - name: a\n    steps:\n      - {run: x, if: branch == 'main'}\n      - {run: x, if: branch == 'x'}\n"
+        "stages:\n  - name: a\n    steps:\n      - {run: x, if: branch == 'main'}\n"
+        "      - {run: x, if: branch == 'x'}\n"
         "      - {run: x, if: always()}\n      - {run: x, if: failure() && branch == 'main'}\n"
     )
     steps = only_job(source).steps

@@ -162,7 +162,8 @@ def test_misspelled_or_foreign_word_is_answered_with_the_right_one(source: str, 
 def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
     source = (
         "nmae: x\ntrigger: {branches: ['[']}\nstages:\n  - name: a\n    needs: [zzz]\n    timeout: soon\n    steps:\n"
-        "      - run: echo ${{ brnch }} ${{ nope(1) }}\n        shell: fish\n  - name: a\n    colour: red\n    steps: []\n"
+        "      - run: echo ${{ brnch }} ${{ nope(1) }}\n        shell: fish\n"
+        "  - name: a\n    colour: red\n    steps: []\n"
     )
     assert [entry.split()[1] for entry in found(source)] == [
         "unknown-key",
