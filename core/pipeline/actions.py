@@ -1,6 +1,5 @@
 """The built-in actions of `uses` and their arguments."""
 
-import posixpath
 from typing import Final
 
 from core.pipeline.kinds import INVALID, Text
@@ -59,6 +58,16 @@ def check_directory(given: Template | None, report: Report) -> None:
     """A directory of a step lies in the workspace, as far as it is written out."""
     if given is None or OPENING in given.text:
         return
-    if given.text.startswith("/") or posixpath.normpath(given.text).split("/")[0] == "..":
+    if _leaves(given.text):
         message = f"{quoted(given.text)} lies outside the workspace"
         report.add(given.node, "outside-workspace", message, given.path, "write a path below the workspace: 'app/src'")
+
+
+def _leaves(path: str) -> bool:
+    """Whether a path leads out of where it starts."""
+    depth = 0
+    for part in path.split("/"):
+        depth += {"..": -1, ".": 0, "": 0}.get(part, 1)
+        if depth < 0:
+            return True
+    return path.startswith("/")

@@ -48,10 +48,14 @@ def parse(source: bytes, report: Report) -> Mapping | None:
     return root
 
 
+def too_large(size: int) -> str:
+    """What to say of a file of so many bytes, also where it was never read."""
+    return f"the file has {size:,} bytes; a pipeline file must be smaller than {MAX_BYTES:,}"
+
+
 def _decode(source: bytes, report: Report) -> str:
     if len(source) >= MAX_BYTES:
-        message = f"the file has {len(source):,} bytes; a pipeline file must be smaller than {MAX_BYTES:,}"
-        report.at(1, 1, "file-too-large", message)
+        report.at(1, 1, "file-too-large", too_large(len(source)))
         raise _Refused
     if source.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in source[:4]:
         report.at(1, 1, "not-utf-8", "the file is not UTF-8: it looks like UTF-16", suggestion="save the file as UTF-8")
