@@ -54,6 +54,8 @@ class Compiler:
         by_name = {stage_name(stage): stage for stage in self._root.get("stages", [])}
         graph = {name: tuple(need.text for need, _ in needs_of(stage)) for name, stage in by_name.items()}
         stages = tuple(self._stage(name, by_name[name]) for name in order(graph))
+        if names := dict.fromkeys(stage.environment for stage in stages if stage.environment):
+            self._warn(f"locks and protection rules of environments are not enforced yet ({', '.join(names)})")
         return Plan(
             name=self._root.get("name") or self._context.app,
             stages=stages,
@@ -81,8 +83,6 @@ class Compiler:
         matrix = stage.get("matrix")
         environment = stage.get("environment")
         given = environment.get("name") if isinstance(environment, Section) else environment
-        if given is not None:
-            self._warn(f"stage '{name}': the environment's lock and protection rules are not enforced yet")
         if stage.get("image") is not None or self._defaults.get("image") is not None:
             self._warn("'image' is kept in the plan; process agents run steps on their own machine")
         approval = stage.get("approval")
@@ -99,11 +99,13 @@ class Compiler:
 
     def _jobs(self, name: str, stage: Section, matrix: Matrix | None) -> tuple[JobPlan, ...]:
         if matrix is None:
-            jobs = iter((self._job(name, name, stage, {}),))
+            jobs = iter((self._job(name, name, stage, {}, {}),))
         else:
+            # A value that only other jobs have is empty here.
+            absent = dict.fromkeys(matrix.keys, "")
             jobs = (
-                self._job(f"{name}-{number}", f"{name} ({', '.join(combination.values())})", stage, combination)
-                for number, combination in enumerate(matrix.combinations(), 1)
+                self._job(f"{name}-{number}", f"{name} ({', '.join(chosen.values())})", stage, chosen, absent | chosen)
+                for number, chosen in enumerate(matrix.combinations(), 1)
             )
         return tuple(self._counted(jobs, stage))
 
@@ -118,8 +120,8 @@ class Compiler:
                 return
             yield job
 
-    def _job(self, job_id: str, name: str, stage: Section, matrix: Combination) -> JobPlan:
-        fill = Filler(self._values | {"matrix": matrix}, self._report)
+    def _job(self, job_id: str, name: str, stage: Section, matrix: Combination, known: Combination) -> JobPlan:
+        fill = Filler(self._values | {"matrix": known}, self._report)
         pool, region, labels = self._pool(stage, fill)
         image = stage.get("image") or self._defaults.get("image")
         return JobPlan(
