@@ -84,7 +84,7 @@ class Compiler:
         environment = stage.get("environment")
         given = environment.get("name") if isinstance(environment, Section) else environment
         if stage.get("image") is not None or self._defaults.get("image") is not None:
-            self._warn("'image' is kept in the plan; process agents run steps on their own machine")
+            self._warn("'image' needs an agent that runs containers; agents that run processes refuse such jobs")
         approval = stage.get("approval")
         return StagePlan(
             name=name,

@@ -160,7 +160,7 @@ STAGE = Record(
         Key(
             "pool", POOL_OR_NAME, "Which agents.", default="`default`", aliases=("runs-on", "runs_on", "agents", "tags")
         ),
-        Key("image", IMAGE, "The image the jobs run in. Kept in the plan; the process executor ignores it."),
+        Key("image", IMAGE, "The image the jobs run in. Agents that run jobs as processes refuse them."),
         Key("resources", RESOURCES, "What one job needs."),
         Key(
             "services",
