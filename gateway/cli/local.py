@@ -49,8 +49,13 @@ def run_local(inputs: dict[str, str], approve: bool | None, unsafe: bool) -> int
 
 
 def _cache() -> Path:
-    """Not below /tmp: jobs have a /tmp of their own."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sealane"
+    """Where jobs can read the copy of the tree."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").resolve() / "sealane"
+    if cache.is_relative_to("/tmp") or cache.is_relative_to("/var/tmp") or cache.is_relative_to("/run"):
+        message = (
+            f"{cache} can't be used: jobs have a /tmp and a /run of their own; set XDG_CACHE_HOME to another place"
+        )
+        raise CliError(message, Exit.REFUSED, "cache-hidden")
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -140,7 +140,8 @@ class LocalRun:
             approve = _asked(waiting)
             loop.add_signal_handler(signal.SIGINT, self._interrupted)
         if approve is None:
-            self._tell(c.CancelRun(by="local", detail=f"nobody answered for {waiting}; --yes approves everything"))
+            console.print(f"no answer for {waiting}: the run is cancelled (--yes approves everything)", style="yellow")
+            self._tell(c.CancelRun(by="local", detail=f"no answer for {waiting}"))
             return True
         console.print(f"{'✓' if approve else '✗'} {waiting}: {'approved' if approve else 'rejected'}", markup=False)
         given = len(self._state.stages[waiting].approvals)
