@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from agents.connectors.git import GitError, git_command, git_environment, run_git
 from agents.connectors.objects import Entry, GitObject, ObjectReader, TooLarge, entries
+from core.pipeline.parse import MAX_BYTES, too_large
 
-MAX_FILE_BYTES = 1 << 20
 READ_SECONDS = 60.0
 _FULL_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
@@ -89,10 +89,9 @@ class Repository:
                 text = f"{'/'.join(names[: depth + 1])} at commit {commit[:12]} is a {entry.kind}, not a file"
                 raise FileProblem(f"pipeline-is-{entry.kind}", text, "put the file itself there")
             try:
-                tree = self._read(entry.id, MAX_FILE_BYTES if last else 64 << 20)
+                tree = self._read(entry.id, MAX_BYTES if last else 64 << 20)
             except TooLarge as error:
-                text = f"{path} has {error.size:,} bytes; at most {MAX_FILE_BYTES:,} are read"
-                raise FileProblem("file-too-large", text) from error
+                raise FileProblem("file-too-large", too_large(error.size)) from error
         if tree is None:
             raise Unavailable(f"the object of {path} at commit {commit} is missing")
         return tree.data

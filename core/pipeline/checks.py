@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import Final
 
+from core.pipeline.actions import check_action, check_directory
 from core.pipeline.dag import cycles
-from core.pipeline.language_step import ACTION_ALIASES, ACTIONS, AVAILABLE_ACTIONS
+from core.pipeline.inputs import check_input
 from core.pipeline.matrix import Matrix
-from core.pipeline.nodes import quoted
-from core.pipeline.report import Report, did_you_mean
+from core.pipeline.report import Report
 from core.pipeline.values import Name, Section
 from core.pipeline.vocabulary import RESERVED_PREFIX, RESERVED_VARIABLES
 
@@ -54,19 +54,7 @@ def _check_trigger(trigger: Section | None, report: Report) -> None:
     manual = trigger.get("manual")
     inputs = manual.get("inputs", {}) if isinstance(manual, Section) else {}
     for name, given in inputs.items():
-        _check_input(name, given, report)
-
-
-def _check_input(name: str, given: Section, report: Report) -> None:
-    options, kind = given.get("options"), given.get("type", "string")
-    if kind == "choice" and not given.has("options"):
-        report.add(given.node, "missing-key", f"input '{name}' is a choice and needs 'options'", given.path)
-    if kind != "choice" and given.has("options"):
-        report.add(given.place("options"), "conflicting-keys", "'options' belong to type 'choice'", given.path)
-    default = given.get("default")
-    if options and default is not None and default not in options:
-        message = f"the default {quoted(default)} is none of the options"
-        report.add(given.place("default"), "bad-default", message, given.path_of("default"))
+        check_input(name, given, report)
 
 
 def _check_names(stages: Iterable[Section], report: Report) -> None:
@@ -125,26 +113,8 @@ def _check_step(step: Section, report: Report) -> None:
     if step.has("with") and not step.has("uses"):
         report.add(step.place("with"), "conflicting-keys", "'with' belongs to 'uses'", step.path_of("with"))
     if isinstance(step.get("uses"), str):
-        _check_action(step, step.get("uses"), report)
-
-
-def _check_action(step: Section, action: str, report: Report) -> None:
-    place, path = step.place("uses"), step.path_of("uses")
-    if action in AVAILABLE_ACTIONS:
-        for key in step.get("with", {}):
-            if key not in ("depth", "path", "submodules"):
-                hint = did_you_mean(key, ("depth", "path", "submodules"))
-                message = f"git-checkout has no argument {quoted(key)}"
-                report.add(
-                    step.place("with"), "unknown-key", message, step.path_of("with"), hint or "depth, path, submodules"
-                )
-    elif action in ACTIONS or action.startswith("./"):
-        message = f"'uses: {action}' is part of the language, but is not available yet"
-        report.add(place, "not-available-yet", message, path, "use 'run' for now")
-    else:
-        alias = ACTION_ALIASES.get(action.partition("@")[0])
-        hint = f"did you mean '{alias}'?" if alias else did_you_mean(action, ACTIONS)
-        report.add(place, "unknown-action", f"unknown action {quoted(action)}; {hint}".rstrip("; "), path, hint)
+        check_action(step, report)
+    check_directory(step.get("working_directory"), report)
 
 
 def _check_size(root: Section, stages: Iterable[Section], report: Report) -> None:

@@ -4,15 +4,15 @@ What a value from outside (a branch's name, an input) says is data: it never bec
 that still waits for results of earlier stages is kept as the author wrote it, so nothing in it is evaluated twice.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
 
 from core.pipeline.checks import needs_of, stage_name
 from core.pipeline.context import CompileContext
 from core.pipeline.dag import order
-from core.pipeline.engine import compile_expression
-from core.pipeline.expressions import Context, condition, evaluate_text, pieces, statuses
-from core.pipeline.lexer import OPENING
+from core.pipeline.filling import Filler, final
 from core.pipeline.matrix import Combination, Matrix
 from core.pipeline.plan import (
     Approval,
@@ -25,21 +25,22 @@ from core.pipeline.plan import (
     RetryOn,
     Schedule,
     StagePlan,
-    Status,
     Step,
 )
+from core.pipeline.report import Report
 from core.pipeline.values import Condition, Name, Section, Template
 
-Values = Mapping[str, Any]
-EXPRESSION_VARIABLE = "SEALANE_EXPR_"
+# One event holds the whole plan, and one record of the log at most 900,000 bytes.
+MAX_PLAN_BYTES: Final = 800_000
 _DEFAULT_TIMEOUT_SECONDS = 3600
 _ALL_REASONS: tuple[RetryOn, ...] = ("agent_lost", "failure", "timeout")
 
 
 class Compiler:
-    """One compilation. Raises ExpressionError where a value can't be had for this commit."""
+    """One compilation. A value that can't be had for this commit is in the report, and the plan without worth."""
 
-    def __init__(self, root: Section, context: CompileContext, inputs: dict[str, Any]) -> None:
+    def __init__(self, root: Section, context: CompileContext, inputs: dict[str, Any], report: Report) -> None:
+        self._report = report
         self._root = root
         self._context = context
         self._defaults: Section = root.get("defaults") or Section(root.node, "defaults")
@@ -47,11 +48,14 @@ class Compiler:
         self._env = self._top_env()
         self._values["env"] = self._env
         self._warnings: list[str] = []
+        self._bytes = 0
 
     def plan(self) -> Plan:
         by_name = {stage_name(stage): stage for stage in self._root.get("stages", [])}
         graph = {name: tuple(need.text for need, _ in needs_of(stage)) for name, stage in by_name.items()}
         stages = tuple(self._stage(name, by_name[name]) for name in order(graph))
+        if names := dict.fromkeys(stage.environment for stage in stages if stage.environment):
+            self._warn(f"locks and protection rules of environments are not enforced yet ({', '.join(names)})")
         return Plan(
             name=self._root.get("name") or self._context.app,
             stages=stages,
@@ -79,10 +83,8 @@ class Compiler:
         matrix = stage.get("matrix")
         environment = stage.get("environment")
         given = environment.get("name") if isinstance(environment, Section) else environment
-        if given is not None:
-            self._warn(f"stage '{name}': the environment's lock and protection rules are not enforced yet")
         if stage.get("image") is not None or self._defaults.get("image") is not None:
-            self._warn("'image' is kept in the plan; process agents run steps on their own machine")
+            self._warn("'image' needs an agent that runs containers; agents that run processes refuse such jobs")
         approval = stage.get("approval")
         return StagePlan(
             name=name,
@@ -97,14 +99,29 @@ class Compiler:
 
     def _jobs(self, name: str, stage: Section, matrix: Matrix | None) -> tuple[JobPlan, ...]:
         if matrix is None:
-            return (self._job(name, name, stage, {}),)
-        return tuple(
-            self._job(f"{name}-{number}", f"{name} ({', '.join(combination.values())})", stage, combination)
-            for number, combination in enumerate(matrix.combinations(), 1)
-        )
+            jobs = iter((self._job(name, name, stage, {}, {}),))
+        else:
+            # A value that only other jobs have is empty here.
+            absent = dict.fromkeys(matrix.keys, "")
+            jobs = (
+                self._job(f"{name}-{number}", f"{name} ({', '.join(chosen.values())})", stage, chosen, absent | chosen)
+                for number, chosen in enumerate(matrix.combinations(), 1)
+            )
+        return tuple(self._counted(jobs, stage))
 
-    def _job(self, job_id: str, name: str, stage: Section, matrix: Combination) -> JobPlan:
-        fill = _Filler(self._values | {"matrix": matrix})
+    def _counted(self, jobs: Iterator[JobPlan], stage: Section) -> Iterator[JobPlan]:
+        """Only as many as an event can hold: the rest of a plan that is too large is not even made."""
+        for job in jobs:
+            self._bytes += len(msgspec.json.encode(job))
+            if self._bytes > MAX_PLAN_BYTES:
+                message = f"the plan takes more than {MAX_PLAN_BYTES:,} bytes: each job holds its steps and variables"
+                hint = "make the matrix smaller, move long scripts into files of the repository, or split the file"
+                self._report.add(stage.node, "plan-too-large", message, stage.path, hint)
+                return
+            yield job
+
+    def _job(self, job_id: str, name: str, stage: Section, matrix: Combination, known: Combination) -> JobPlan:
+        fill = Filler(self._values | {"matrix": known}, self._report)
         pool, region, labels = self._pool(stage, fill)
         image = stage.get("image") or self._defaults.get("image")
         return JobPlan(
@@ -128,7 +145,7 @@ class Compiler:
     def _inherited(self, stage: Section, key: str) -> Any:
         return stage.get(key) if key in stage else self._defaults.get(key)
 
-    def _pool(self, stage: Section, fill: "_Filler") -> tuple[str, str | None, tuple[str, ...]]:
+    def _pool(self, stage: Section, fill: Filler) -> tuple[str, str | None, tuple[str, ...]]:
         given = self._inherited(stage, "pool")
         if isinstance(given, Template):
             region, _, name = fill.text(given).rpartition("/")
@@ -144,7 +161,7 @@ class Compiler:
             )
         return "default", None, ()
 
-    def _step(self, step: Section, fill: "_Filler") -> Step:
+    def _step(self, step: Section, fill: Filler) -> Step:
         run, variables = fill.script(step.get("run"))
         when, condition_ = fill.when(step.get("if"))
         directory = step.get("working_directory")
@@ -164,71 +181,11 @@ class Compiler:
         )
 
     def _now(self, value: Template) -> str:
-        return evaluate_text(value.text, Context(self._values))
+        return Filler(self._values, self._report).text(value)
 
     def _warn(self, text: str) -> None:
         if text not in self._warnings:
             self._warnings.append(text)
-
-
-class _Filler:
-    """Fills in what is known; `values` include the job's matrix."""
-
-    def __init__(self, values: Values) -> None:
-        self._context = Context(values)
-
-    def text(self, template: Template) -> str:
-        if OPENING not in template.text:
-            return template.text
-        if not _waits(template.text):
-            return evaluate_text(template.text, self._context)
-        return "".join(self._piece(piece.text, piece.is_expression) for piece in pieces(template.text))
-
-    def kept(self, template: Template) -> str:
-        """The same for a place that the Run fills in once more: what is known by now is final."""
-        return self.text(template) if _waits(template.text) else final(self.text(template))
-
-    def _piece(self, text: str, is_expression: bool) -> str:
-        """Only the matrix, which the file itself wrote, is filled in before the rest is known."""
-        if not is_expression:
-            return text
-        whole = f"{OPENING} {text} }}}}"
-        only_matrix = compile_expression(text).roots == {"matrix"}
-        return evaluate_text(whole, self._context) if only_matrix else whole
-
-    def script(self, template: Template | None) -> tuple[str | None, dict[str, str]]:
-        """The script with each expression replaced by a variable, and those variables."""
-        if template is None:
-            return None, {}
-        parts: list[str] = []
-        variables: dict[str, str] = {}
-        for piece in pieces(template.text):
-            if not piece.is_expression:
-                parts.append(piece.text)
-                continue
-            variable = f"{EXPRESSION_VARIABLE}{len(variables) + 1}"
-            whole = Template(f"{OPENING} {piece.text} }}}}", template.node, template.path, template.contexts)
-            variables[variable] = self.kept(whole)
-            parts.append(f"${{{variable}}}")
-        return "".join(parts), variables
-
-    def when(self, given: Condition | None) -> tuple[tuple[Status, ...], str | None]:
-        """The statuses under which a step runs, or the condition where earlier stages must be asked."""
-        if given is None:
-            return ("success",), None
-        if "stages" in condition(given.text).roots:
-            return ("success",), given.text
-        return statuses(given.text, self._context.values), None
-
-
-def final(text: str) -> str:
-    """A text that evaluates to itself: a branch may be called `${{commit}}`, and stays called so."""
-    return text.replace(OPENING, f"{OPENING} '$' + '{{{{' }}}}")
-
-
-def _waits(text: str) -> bool:
-    """Whether some expression names results of earlier stages."""
-    return any(piece.is_expression and "stages" in compile_expression(piece.text).roots for piece in pieces(text))
 
 
 def _run_values(context: CompileContext, inputs: dict[str, Any]) -> dict[str, Any]:

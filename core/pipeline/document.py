@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from core.pipeline.compile import Compiler
 from core.pipeline.context import CompileContext
 from core.pipeline.expression_checks import check_everything
-from core.pipeline.expressions import ExpressionError
 from core.pipeline.inputs import declared_inputs, resolve_inputs
 from core.pipeline.language import PIPELINE
 from core.pipeline.parse import parse
@@ -32,12 +31,8 @@ class Document:
         report = Report(self.file)
         declared = declared_inputs(self.root.get("trigger"))
         inputs = resolve_inputs(declared, context.inputs, context.event == "manual", report)
-        if not report.clean:
-            return report.problems()
-        try:
-            return Compiler(self.root, context, inputs).plan()
-        except ExpressionError as error:
-            return (Problem(error.code, error.message, 1, 1, suggestion=error.suggestion, file=self.file),)
+        plan = Compiler(self.root, context, inputs, report).plan() if report.clean else None
+        return plan if plan is not None and report.clean else report.problems()
 
 
 def read_pipeline(source: bytes, file: str = ".pipeline.yml") -> Document:

@@ -26,8 +26,17 @@ MAX_REGEX: Final = 100
 STATUS_FUNCTIONS: Final = frozenset(("success", "failure", "always", "cancelled"))
 METHODS: Final = frozenset(("contains", "startsWith", "endsWith", "matches", "size"))
 GLOBALS: Final = frozenset(("size", "string", "int", "double", "has")) | STATUS_FUNCTIONS
+SIGNATURES: Final = {
+    **{name: f"text.{name}('text')" for name in METHODS},
+    **{name: f"{name}(value)" for name in ("string", "int", "double")},
+    **{name: f"{name}()" for name in STATUS_FUNCTIONS},
+    "size": "size(text) or size(list)",
+    "has": "has(value.name)",
+}
 _LOOPS = frozenset(("all", "exists", "exists_one", "existsOne", "map", "filter", "transformList", "transformMap"))
 _CLASSES = re.compile(r"\\[wdsWDS]")
+# The library's words for arguments of the wrong number or type.
+_CALL_FAILED = re.compile(r"(?:Undefined variable or function: |Function )'(\w+)'(?:\.| error: Python)")
 _PARSER_WORDS = re.compile(r"<input>:(\d+):(\d+):\s*(.*?)(?: expecting \{.*)?$", re.MULTILINE)
 
 
@@ -43,6 +52,10 @@ class ExpressionError(Exception):
         self.message = message
         self.offset = offset
         self.suggestion = suggestion
+
+    def moved(self, start: int) -> "ExpressionError":
+        """The same, counted from the text in which the expression begins at `start`."""
+        return ExpressionError(self.code, self.message, self.offset + start, self.suggestion)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +137,9 @@ def _check_call(call: Call) -> None:
     if name not in (METHODS if call.method else GLOBALS):
         hint = did_you_mean(name, METHODS if call.method else GLOBALS | METHODS)
         raise ExpressionError("unknown-function", f"unknown function {quoted(name)}", call.offset, hint)
+    if name in STATUS_FUNCTIONS and not call.empty:
+        hint = "for one stage compare stages.<name>.outcome"
+        raise ExpressionError("bad-arguments", f"{name}() takes no arguments", call.offset, hint)
     if name == "matches":
         _check_regex(call)
 
@@ -161,7 +177,7 @@ def _syntax_error(text: str, error: BaseException) -> ExpressionError:
     if found is None:
         return ExpressionError("bad-expression", f"{code(text)} is not a CEL expression")
     lines = text.splitlines(keepends=True)
-    offset = sum(map(len, lines[: int(found[1]) - 1])) + int(found[2]) - 1
+    offset = max(0, sum(map(len, lines[: int(found[1]) - 1])) + int(found[2]) - 1)
     reason = found[3].removeprefix("Syntax error: ").replace("'<EOF>'", "the end")
     return ExpressionError("bad-expression", f"{code(text)} is not a CEL expression: {reason}", offset)
 
@@ -201,7 +217,11 @@ def _runtime_error(expression: Expression, values: Mapping[str, Any], error: Bas
             f"{code(expression.text)}: an operator does not fit the types of its values; "
             "text, numbers and true/false are not converted (use string(), int() or double())",
         )
-    return ExpressionError("evaluation-failed", f"{code(expression.text)}: {str(error).splitlines()[0][:200]}")
+    reason = str(error).splitlines()[0]
+    if (found := _CALL_FAILED.match(reason)) and found[1] in SIGNATURES:
+        message = f"{code(expression.text)}: {found[1]}() can't take what it is given"
+        return ExpressionError("bad-arguments", message, suggestion=f"it is written {SIGNATURES[found[1]]}")
+    return ExpressionError("evaluation-failed", f"{code(expression.text)}: {reason.partition('. Check ')[0][:200]}")
 
 
 def _missing(reference: Reference, values: Mapping[str, Any]) -> str:

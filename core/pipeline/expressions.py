@@ -12,6 +12,7 @@ from core.pipeline.plan import Status
 
 __all__ = ["Context", "ExpressionError", "evaluate_condition", "evaluate_text", "statuses"]
 
+# An environment variable holds 128 KiB in all.
 MAX_RESULT: Final = 64 * 1024
 STATUSES: Final[tuple[Status, ...]] = ("success", "failure", "cancelled")
 
@@ -28,12 +29,12 @@ class Context:
 
 
 def evaluate_text(text: str, context: Context) -> str:
-    """The text with each `${{ }}` replaced by its value. Raises ExpressionError."""
+    """The text with each `${{ }}` replaced by its value. Raises ExpressionError, counted from the text's start."""
     if OPENING not in text:
         return text
     result = "".join(_value(piece, context) for piece in pieces(text))
-    if len(result) > MAX_RESULT:
-        raise ExpressionError("value-too-long", f"the value has {len(result):,} characters, at most {MAX_RESULT:,} fit")
+    if (size := len(result.encode("utf-8", "replace"))) > MAX_RESULT:
+        raise ExpressionError("value-too-long", f"the value has {size:,} bytes, at most {MAX_RESULT:,} fit")
     return result
 
 
@@ -44,11 +45,7 @@ def evaluate_condition(text: str | None, context: Context) -> bool:
     expression = condition(text)
     if not expression.asks_status and context.status != "success":
         return False
-    answer = _run(expression, context)
-    if not isinstance(answer, bool):
-        message = f"{code(expression.text)} is {_type_of(answer)}, not true or false"
-        raise ExpressionError("not-a-condition", message, suggestion="compare it, for example with == or !=")
-    return answer
+    return as_condition(run(expression, context), expression)
 
 
 def statuses(text: str | None, values: Mapping[str, Any]) -> tuple[Status, ...]:
@@ -59,13 +56,19 @@ def statuses(text: str | None, values: Mapping[str, Any]) -> tuple[Status, ...]:
 @lru_cache(maxsize=2048)
 def condition(text: str) -> Expression:
     """The compiled `if`, written with or without `${{ }}`. Raises ExpressionError."""
+    return compile_expression(condition_piece(text).text)
+
+
+def condition_piece(text: str) -> Piece:
+    """The one expression that an `if` is, and where it stands. Raises ExpressionError."""
     if OPENING not in text:
-        return compile_expression(text.strip())
-    parts = [piece for piece in pieces(text.strip()) if piece.is_expression or piece.text.strip()]
+        stripped = text.strip()
+        return Piece(stripped, True, 0, text.find(stripped))
+    parts = [piece for piece in pieces(text) if piece.is_expression or piece.text.strip()]
     if len(parts) != 1 or not parts[0].is_expression:
         message = "an 'if' is one expression; text around '${{ }}' would make it always true"
         raise ExpressionError("bad-expression", message, suggestion="leave the braces out: if: branch == 'main'")
-    return compile_expression(parts[0].text)
+    return parts[0]
 
 
 @lru_cache(maxsize=2048)
@@ -80,10 +83,14 @@ def pieces(text: str) -> tuple[Piece, ...]:
 def _value(piece: Piece, context: Context) -> str:
     if not piece.is_expression:
         return piece.text
-    return as_text(_run(compile_expression(piece.text), context), piece.text)
+    try:
+        return as_text(run(compile_expression(piece.text), context), piece.text)
+    except ExpressionError as error:
+        raise error.moved(piece.inside) from None
 
 
-def _run(expression: Expression, context: Context) -> Any:
+def run(expression: Expression, context: Context) -> Any:
+    """The value of a compiled expression. Raises ExpressionError."""
     status = context.status
     functions = {
         "success": lambda: status == "success",
@@ -92,6 +99,14 @@ def _run(expression: Expression, context: Context) -> Any:
         "always": lambda: True,
     }
     return execute(expression, context.values, functions)
+
+
+def as_condition(value: Any, expression: Expression) -> bool:
+    """The answer of an `if`, which must be one. Raises ExpressionError."""
+    if not isinstance(value, bool):
+        message = f"{code(expression.text)} is {_type_of(value)}, not true or false"
+        raise ExpressionError("not-a-condition", message, suggestion="compare it, for example with == or !=")
+    return value
 
 
 def as_text(value: Any, expression: str) -> str:

@@ -81,15 +81,16 @@ class Text:
         if dynamic and self.contexts is None:
             report.add(node, "expression-not-allowed", f"'${{{{ }}}}' can't be used here; {self.what} is fixed", path)
             return INVALID
-        if not dynamic and (problem := self._problem(text)):
+        if not dynamic and (problem := self.problem(text)):
             report.add(node, self.code, problem, path)
             return INVALID
         if self.contexts is None:
             return text
         assert isinstance(node, Scalar)
-        return Template(text, node, path, self.contexts)
+        return Template(text, node, path, self.contexts, self)
 
-    def _problem(self, text: str) -> str:
+    def problem(self, text: str) -> str:
+        """Why the text is refused; empty when it is not."""
         if len(text) > self.max_length:
             return f"{self.what} has {len(text):,} characters, at most {self.max_length:,} are allowed"
         if not text and not self.may_be_empty:

@@ -59,7 +59,12 @@ PIPELINE = Record(
             Either("a group, or {group, policy}", scalar=_GROUP, mapping=CONCURRENCY),
             "Runs that must not overlap.",
         ),
-        Key("include", INCLUDE, "Templates from this repository or another app.", available=False),
+        Key(
+            "include",
+            INCLUDE,
+            "Templates from this repository or another app.",
+            instead="write the stages of the template into this file",
+        ),
         Key(
             "stages",
             ListOf(STAGE, "stages", at_least=1, at_most=MAX_STAGES),

@@ -15,7 +15,6 @@ CACHE = Record(
         Key("paths", _PATHS, "What is kept.", required=True, aliases=("path",)),
         Key("max_age", RETENTION, "After this it is built anew."),
     ),
-    "Cache",
 )
 
 ARTIFACTS = Record(
@@ -26,7 +25,6 @@ ARTIFACTS = Record(
         Key("type", Choice("artifact type", ("file", "image", "sbom")), "What it is.", default="`file`"),
         Key("from", ListOf(STAGE_NAME, "stages", single=True, at_least=1), "Stages whose artifacts are received."),
     ),
-    "Artifacts",
 )
 
 REPORTS = Record(
@@ -35,7 +33,6 @@ REPORTS = Record(
         Key("junit", Text(max_length=SHORT), "A glob of JUnit files."),
         Key("coverage", Text(max_length=SHORT), "A glob of coverage files."),
     ),
-    "Reports",
 )
 
 _SERVICE = Record(
@@ -81,5 +78,4 @@ DEPLOY = Record(
         Key("release", Text(PER_MATRIX, SHORT), "What."),
         Key("wait", Flag(), "Whether the stage waits for the end of the deployment.", default="true"),
     ),
-    "Deploy",
 )

@@ -2,21 +2,12 @@
 
 from typing import Final
 
+from core.pipeline.actions import ACTIONS
 from core.pipeline.kinds import Choice, Flag, If, Text
 from core.pipeline.shapes import Key, MapOf, Record
 from core.pipeline.vocabulary import PER_JOB, PER_MATRIX, SHORT, TIMEOUT, VARIABLE, env_map
 
-ACTIONS: Final = (
-    "git-checkout",
-    "cache",
-    "upload-artifact",
-    "download-artifact",
-    "docker-build",
-    "deploy",
-    "notify",
-)
-AVAILABLE_ACTIONS: Final = ("git-checkout",)
-ACTION_ALIASES: Final = {"actions/checkout": "git-checkout", "checkout": "git-checkout", "git-clone": "git-checkout"}
+_LATER = ", ".join(f"`{action}`" for action in ACTIONS[1:])
 SHELLS: Final = ("bash", "sh")
 MAX_SCRIPT: Final = 200_000
 
@@ -32,7 +23,11 @@ STEP = Record(
             "A script, run by `shell`. A `${{ }}` in it becomes an environment variable, never text of the script.",
             aliases=("script", "command", "commands", "cmd", "sh"),
         ),
-        Key("uses", Text(what="an action"), "A built-in action: " + ", ".join(f"`{a}`" for a in ACTIONS) + "."),
+        Key(
+            "uses",
+            Text(what="an action"),
+            "A built-in action: [`git-checkout`](#git-checkout). Not available yet: " + _LATER + ".",
+        ),
         Key("with", MapOf(VARIABLE, Text(PER_JOB), "arguments"), "Arguments of the action.", aliases=("args",)),
         Key("env", env_map(PER_JOB), "Environment variables of this step.", aliases=("environment", "variables")),
         Key("shell", SHELL, "What runs the script.", default="`bash`"),

@@ -78,7 +78,7 @@ TRIGGER = Record(
             "events",
             ListOf(Text(max_length=SHORT), "events", single=True, at_least=1),
             "Events of other apps.",
-            available=False,
+            instead="use 'schedule', or 'sealane run' from the other app's pipeline",
         ),
     ),
     "Trigger",

@@ -42,11 +42,15 @@ class LexError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a text: either literal, or the inside of one `${{ }}`."""
+    """A part of a text: either literal, or the inside of one `${{ }}`.
+
+    `offset` is where it begins in the text (the `${{` included), `inside` where `text` does.
+    """
 
     text: str
     is_expression: bool
     offset: int
+    inside: int
 
 
 def split(text: str) -> tuple[Piece, ...]:
@@ -55,13 +59,14 @@ def split(text: str) -> tuple[Piece, ...]:
     position = 0
     while (start := text.find(OPENING, position)) >= 0:
         if start > position:
-            pieces.append(Piece(text[position:start], False, position))
+            pieces.append(Piece(text[position:start], False, position, position))
         inside = start + len(OPENING)
         end = _closing(text, inside)
-        pieces.append(Piece(text[inside:end].strip(), True, start))
+        stripped = text[inside:end].strip()
+        pieces.append(Piece(stripped, True, start, text.find(stripped, inside)))
         position = end + 2
     if position < len(text):
-        pieces.append(Piece(text[position:], False, position))
+        pieces.append(Piece(text[position:], False, position, position))
     return tuple(pieces)
 
 

@@ -54,7 +54,7 @@ class Matrix:
         return (prod(map(len, self.axes.values())) if self.axes else 0) + len(self.include)
 
     def combinations(self) -> list[Combination]:
-        """All of them, in the order of the axes, with '' for a name that only others have."""
+        """All of them, in the order of the axes. Each has the names that apply to it."""
         original = [dict(zip(self.axes, values, strict=True)) for values in product(*self.axes.values())]
         kept = [c for c in original if not any(_fits(entry, c) for entry in self.exclude)] if self.axes else []
         added: list[Combination] = []

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 class Scalar:
     """A piece of text. `plain` is False when it was quoted or a block: then it is text and nothing else.
 
-    `literal` marks a `|` block, whose lines are the file's lines from the next one on.
+    `raw` is what the author wrote, quotes and indentation included: from it come places inside the text.
     """
 
     text: str
     plain: bool
     line: int
     column: int
-    literal: bool = False
+    raw: str = ""
 
     @property
     def size(self) -> int:

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import yaml
 
+from core.pipeline.broken_yaml import Broken, broken, unreadable
 from core.pipeline.nodes import Mapping, Node, Scalar, Sequence, quoted
 from core.pipeline.report import Report
 
@@ -29,7 +30,7 @@ class _Refused(Exception):
 def parse(source: bytes, report: Report) -> Mapping | None:
     """The root mapping, or None when it could not be read. Problems go into the report; nothing is raised."""
     try:
-        root = _Builder(report).build(_decode(source, report))
+        root = _Builder(_decode(source, report), report).build()
     except _Refused:
         return None
     if root is None:
@@ -47,10 +48,17 @@ def parse(source: bytes, report: Report) -> Mapping | None:
     return root
 
 
+def too_large(size: int) -> str:
+    """What to say of a file of so many bytes, also where it was never read."""
+    return f"the file has {size:,} bytes; a pipeline file must be smaller than {MAX_BYTES:,}"
+
+
 def _decode(source: bytes, report: Report) -> str:
     if len(source) >= MAX_BYTES:
-        message = f"the file has {len(source):,} bytes; a pipeline file must be smaller than {MAX_BYTES:,}"
-        report.at(1, 1, "file-too-large", message)
+        report.at(1, 1, "file-too-large", too_large(len(source)))
+        raise _Refused
+    if source.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in source[:4]:
+        report.at(1, 1, "not-utf-8", "the file is not UTF-8: it looks like UTF-16", suggestion="save the file as UTF-8")
         raise _Refused
     try:
         return source.decode("utf-8-sig")
@@ -68,11 +76,13 @@ def _decode(source: bytes, report: Report) -> str:
 class _Builder:
     """Folds parser events into nodes with an explicit stack of what is still open."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, text: str, report: Report) -> None:
+        self._text = text
         self._report = report
         self._open: list[Mapping | Sequence] = []
         self._keys: list[Scalar | None] = []
         self._merged: list[set[str]] = []
+        self._bases: list[Node] = []
         self._anchors: dict[str, Node] = {}
         self._open_anchors: dict[str, Mapping | Sequence] = {}
         self._nodes = 0
@@ -80,14 +90,14 @@ class _Builder:
         self._root: Node | None = None
         self._documents = 0
 
-    def build(self, text: str) -> Node | None:
+    def build(self) -> Node | None:
         try:
-            for event in yaml.parse(text, Loader=_LOADER):
+            for event in yaml.parse(self._text, Loader=_LOADER):
                 self._take(event)
         except yaml.reader.ReaderError as error:
-            self._unreadable(error, text)
+            self._stop(unreadable(error, self._text))
         except yaml.MarkedYAMLError as error:
-            self._broken(error, text)
+            self._stop(broken(error, self._text))
         return self._root
 
     def _take(self, event: Any) -> None:
@@ -114,7 +124,8 @@ class _Builder:
     def _scalar(self, event: Any) -> None:
         self._check_tag(event)
         plain = event.tag in _PLAIN_TAGS or (event.tag is None and not event.style)
-        node = Scalar(event.value, plain, *_place(event), event.style == "|")
+        raw = self._text[event.start_mark.index : event.end_mark.index]
+        node = Scalar(event.value, plain, *_place(event), raw)
         if event.anchor:
             self._anchors[event.anchor] = node
         self._add(node, event)
@@ -138,6 +149,8 @@ class _Builder:
         self._open_anchors = {name: other for name, other in self._open_anchors.items() if other is not node}
         if self._open:
             self._open[-1].size += node.size
+        if self._bases and self._bases[-1] is node:
+            self._merge(self._open[-1], self._bases.pop())
 
     def _alias(self, event: Any) -> None:
         node = self._anchors.get(event.anchor)
@@ -157,9 +170,9 @@ class _Builder:
         if self._aliased > MAX_ALIASED_NODES:
             message = f"aliases expand to more than {MAX_ALIASED_NODES:,} values"
             self._refuse(event, "alias-bomb", message, "write the values out, or use 'defaults'")
-        self._add(node, event, aliased=True)
+        self._add(node, event)
 
-    def _add(self, node: Node, event: Any, opens: bool = False, aliased: bool = False) -> None:
+    def _add(self, node: Node, event: Any, opens: bool = False) -> None:
         self._nodes += 1
         if self._nodes > MAX_NODES:
             self._refuse(
@@ -179,7 +192,11 @@ class _Builder:
             self._keys[-1] = self._key(node, event)
         else:
             key, self._keys[-1] = self._keys[-1], None
-            self._put(parent, key, node)
+            if opens and key.text == "<<" and key.plain:
+                # A list of bases is only known at its end.
+                self._bases.append(node)
+            else:
+                self._put(parent, key, node)
 
     def _key(self, node: Node, event: Any) -> Scalar:
         if not isinstance(node, Scalar):
@@ -193,7 +210,7 @@ class _Builder:
     def _put(self, parent: Mapping, key: Scalar, node: Node) -> None:
         merged = self._merged[-1]
         if key.text == "<<" and key.plain:
-            return self._merge(parent, key, node)
+            return self._merge(parent, node)
         if key.text in parent.keys and key.text not in merged:
             first = parent.keys[key.text].line
             message = f"key {quoted(key.text)} is already set on line {first}; one of the two would be lost"
@@ -203,8 +220,9 @@ class _Builder:
         parent.values[key.text] = node
         parent.keys[key.text] = key
 
-    def _merge(self, parent: Mapping, key: Scalar, node: Node) -> None:
+    def _merge(self, parent: Node, node: Node) -> None:
         """`<<: *base` or `<<: [*a, *b]`: keys that are written out win, then the earlier of several bases."""
+        assert isinstance(parent, Mapping)
         for base in node.items if isinstance(node, Sequence) else [node]:
             if not isinstance(base, Mapping):
                 self._report.add(
@@ -224,48 +242,18 @@ class _Builder:
             tag = event.tag.replace(_CORE, "!!")
             line, column = _place(event)
             message = f"tag {quoted(tag)} is not allowed; only plain values are"
-            self._report.at(line, column, "custom-tag", message, suggestion="remove the tag")
+            self._report.at(
+                line, column, "custom-tag", message, suggestion="remove the tag, or put the value in quotes"
+            )
 
     def _refuse(self, event: Any, code: str, message: str, suggestion: str = "") -> NoReturn:
         line, column = _place(event)
         self._report.at(line, column, code, message, suggestion=suggestion)
         raise _Refused
 
-    def _broken(self, error: Any, text: str) -> NoReturn:
-        """libyaml's words, with a clearer one for the tab, which it calls a 'character that cannot start any token'."""
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        here = text.splitlines()[line - 1 : line] if "\t" in text else []
-        if here and "\t" in here[0][: column + 1] and here[0].lstrip(" ").startswith("\t"):
-            message = "a tab is used for indentation; YAML allows only spaces"
-            self._report.at(
-                line,
-                here[0].index("\t") + 1,
-                "tab-indentation",
-                message,
-                suggestion="use two spaces",
-            )
-        else:
-            reason = ", ".join(part for part in (error.context, error.problem) if part)
-            self._report.at(line, column, "broken-yaml", f"not valid YAML: {reason}")
+    def _stop(self, found: Broken) -> NoReturn:
+        self._report.at(found.line, found.column, found.code, found.message, suggestion=found.suggestion)
         raise _Refused
-
-    def _unreadable(self, error: Any, text: str) -> NoReturn:
-        before = text[: error.position]
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        message = f"character {_codepoint(error.character)} is not allowed in YAML"
-        self._report.at(
-            line,
-            column,
-            "broken-yaml",
-            message,
-            suggestion="remove it, or write it as an escape in quotes",
-        )
-        raise _Refused
-
-
-def _codepoint(character: Any) -> str:
-    return f"U+{character if isinstance(character, int) else ord(str(character)[:1] or chr(0)):04X}"
 
 
 def _place(event: Any) -> tuple[int, int]:

@@ -43,9 +43,27 @@ pipeline), `matrix.<axis>` (in a stage with a matrix), and in stages `stages.<na
 | others | FUNCTIONS_OTHER |
 | on values | FUNCTIONS_METHODS |
 
+Each value has one type: `run.number`, `pull_request.number` and inputs of type `number` are numbers, inputs of type
+`boolean` are true or false, everything else is text, matrix values and outputs too (`matrix.node == '18'`). `sealane
+lint` finds what does not fit, also an `==` between different types, which would never be true.
+
 In a `run` script an expression becomes an environment variable: `echo "${{ branch }}"` runs as
 `echo "${SEALANE_EXPR_1}"`. What a branch, a commit message or an input says never becomes shell text. Put it in double
-quotes, as any variable; in single quotes the shell would not replace it.
+quotes, as any variable. Where a shell would not replace it (single quotes, a here-document with a quoted delimiter,
+behind a backslash) or would evaluate it (`$(( ))`, `[[ -eq ]]`, unless it is a number) the file is refused. What a
+script does with the value is its own: `bash -c "echo ${{ branch }}"` runs what the branch says, as `bash -c "echo
+$BRANCH"` does; write `bash -c 'echo "$BRANCH"'`.
+"""
+_CHECKOUT = """## git-checkout
+
+The run's commit, in the workspace. Each job starts with an empty one.
+
+| argument | value | default |
+|---|---|---|
+| `depth` | how many commits of history; `0` for all | `1` |
+| `path` | a directory below the workspace | the workspace |
+| `submodules` | `true`, `false` or `recursive` | `false` |
+
 """
 _VARIABLES = """## Variables in each step
 
@@ -57,7 +75,7 @@ _VARIABLES = """## Variables in each step
 
 def reference_text() -> str:
     """The whole page."""
-    parts = [_HEAD, *(_section(record) for record in SECTIONS), _matrix(), _expressions(), _VARIABLES]
+    parts = [_HEAD, *(_section(record) for record in SECTIONS), _matrix(), _CHECKOUT, _expressions(), _VARIABLES]
     return "\n".join(part.rstrip() + "\n" for part in parts)
 
 
@@ -73,7 +91,7 @@ def _matrix() -> str:
 def _table(keys: tuple[Key, ...]) -> str:
     rows = ["| key | value | meaning | default |", "|---|---|---|---|"]
     for key in keys:
-        doc = key.doc + ("" if key.available else " **Not available yet.**")
+        doc = key.doc + ("" if key.available else f" **Not available yet:** {key.instead.replace('<', '&lt;')}.")
         default = "required" if key.required else key.default
         cells = (f"`{key.name}`", key.kind.label, doc, default)
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")

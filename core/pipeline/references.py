@@ -9,11 +9,13 @@ _WORDS = frozenset(("true", "false", "null", "in"))
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A value by its root and the names that follow, as far as they are written out."""
+    """A value by its root and the names that follow, as far as they are written out: tokens `first` to `end`."""
 
     root: str
     path: tuple[str, ...]
     offset: int
+    first: int
+    end: int
 
     @property
     def text(self) -> str:
@@ -22,11 +24,12 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function; `method` when it stands behind a dot; `argument` is its first token, if that is a string."""
+    """A function; `method` behind a dot; `argument` is its first token, if that is a string; `empty`: `name()`."""
 
     name: str
     method: bool
     argument: Token | None
+    empty: bool
     offset: int
 
 
@@ -39,13 +42,15 @@ def references(tokens: tuple[Token, ...]) -> tuple[tuple[Reference, ...], tuple[
             continue
         method = _is(tokens, index - 1, ".")
         if _is(tokens, index + 1, "("):
-            calls.append(Call(token.text, method, _string_at(tokens, index + 2), token.offset))
+            empty = _is(tokens, index + 2, ")")
+            calls.append(Call(token.text, method, _string_at(tokens, index + 2), empty, token.offset))
         elif not method and token.text not in _WORDS:
-            values.append(Reference(token.text, _path(tokens, index + 1), token.offset))
+            path, end = _path(tokens, index + 1)
+            values.append(Reference(token.text, path, token.offset, index, end))
     return tuple(values), tuple(calls)
 
 
-def _path(tokens: tuple[Token, ...], index: int) -> tuple[str, ...]:
+def _path(tokens: tuple[Token, ...], index: int) -> tuple[tuple[str, ...], int]:
     """The `.name` and `['name']` from here on, up to a method call or anything that is not written out."""
     path: list[str] = []
     while True:
@@ -56,7 +61,7 @@ def _path(tokens: tuple[Token, ...], index: int) -> tuple[str, ...]:
             path.append(string_value(name.text))
             index += 3
         else:
-            return tuple(path)
+            return tuple(path), index
 
 
 def _is(tokens: tuple[Token, ...], index: int, text: str) -> bool:

@@ -103,15 +103,22 @@ class MapOf:
 
 @dataclass(frozen=True)
 class Key:
-    """One key of a record. `aliases` are words of other systems that mean the same, for the suggestion."""
+    """One key of a record. `aliases` are words of other systems that mean the same, for the suggestion.
+
+    `instead` is set for what is not available yet: what to write until it is.
+    """
 
     name: str
     kind: Kind
     doc: str
     required: bool = False
-    available: bool = True
     default: str = ""
     aliases: tuple[str, ...] = ()
+    instead: str = ""
+
+    @property
+    def available(self) -> bool:
+        return not self.instead
 
 
 @dataclass(frozen=True)
@@ -150,7 +157,7 @@ class Record:
         if key.available:
             return value
         message = f"'{key.name}' is part of the language, but is not available yet"
-        report.add(name, "not-available-yet", message, path, "remove it for now")
+        report.add(name, "not-available-yet", message, path, key.instead)
         return INVALID
 
     def _unknown(self, name: Scalar, path: str, report: Report) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from core.pipeline.nodes import Mapping, Node, Scalar
 
@@ -16,14 +16,24 @@ class Name:
     path: str
 
 
+class TextKind(Protocol):
+    """What a text must be: `problem` says what is wrong with it, or nothing."""
+
+    @property
+    def code(self) -> str: ...
+
+    def problem(self, text: str) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A text that may hold `${{ }}`. `contexts` are the values it may name."""
+    """A text that may hold `${{ }}`. `contexts` are the values it may name; `kind` judges what comes of it."""
 
     text: str
     node: Scalar
     path: str
     contexts: frozenset[str]
+    kind: "TextKind"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,10 @@ Edges that pass over a layer are not drawn but said behind the node ("+ lint"), 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
+
+from core.pipeline.dag import layers as graph_layers
 
 LEFT, RIGHT, UP, DOWN = 1, 2, 4, 8
 _GLYPHS = {
@@ -40,19 +43,39 @@ class Node:
 
 def layers(nodes: Sequence[Node]) -> list[list[Node]]:
     """Each node one layer behind the last of what it needs. Unknown needs count for nothing."""
-    depth: dict[str, int] = {}
     by_name = {node.name: node for node in nodes}
+    columns = graph_layers({node.name: node.needs for node in nodes})
+    return [[by_name[name] for name in column] for column in columns]
 
-    def depth_of(name: str, trail: frozenset[str]) -> int:
-        if name not in depth:
-            needed = [need for need in by_name[name].needs if need in by_name and need not in trail]
-            depth[name] = 1 + max((depth_of(need, trail | {name}) for need in needed), default=-1)
-        return depth[name]
 
-    columns: list[list[Node]] = [[] for _ in range(1 + max((depth_of(n.name, frozenset()) for n in nodes), default=-1))]
-    for node in nodes:
-        columns[depth[node.name]].append(node)
-    return columns
+class Picture:
+    """The DAG as wide as it is; where the terminal is narrower, a line for each layer."""
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        self._nodes = nodes
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        picture = draw(self._nodes)
+        fits = max(line.cell_len for line in picture.split("\n")) <= options.max_width
+        yield picture if fits or options.no_wrap else stacked(self._nodes)
+
+
+def stacked(nodes: Sequence[Node]) -> Text:
+    """A line for each layer; what needs other than the whole layer before it says so."""
+    lines: list[Text] = []
+    before: set[str] = set()
+    for column in layers(nodes):
+        labels = []
+        for node in column:
+            label = node.label.copy()
+            if set(node.needs) != before:
+                label.append(f" ({', '.join(node.needs)})" if node.needs else "", style="dim")
+            labels.append(label)
+        if lines:
+            lines.append(Text("↓", style="dim"))
+        lines.append(Text("   ").join(labels))
+        before = {node.name for node in column}
+    return Text("\n").join(lines)
 
 
 def draw(nodes: Sequence[Node]) -> Text:
@@ -64,14 +87,16 @@ def draw(nodes: Sequence[Node]) -> Text:
         previous = {node.name: row for row, node in enumerate(columns[number - 1])} if number else {}
         if number:
             _append_gap(rows, column, previous)
-        _append_column(rows, column, previous, first=number == 0)
+        following = columns[number + 1] if number + 1 < len(columns) else []
+        _append_column(rows, column, previous, {need for node in following for need in node.needs})
     return Text("\n").join(rows)
 
 
-def _append_column(rows: list[Text], column: Sequence[Node], previous: Mapping[str, int], first: bool) -> None:
+def _append_column(rows: list[Text], column: Sequence[Node], previous: Mapping[str, int], needed: set[str]) -> None:
+    """`needed` are those of which a line leads on: it begins at their label."""
     labels = []
     for node in column:
-        skipped = [] if first else [need for need in node.needs if need not in previous]
+        skipped = [need for need in node.needs if need not in previous] if previous else []
         label = node.label.copy()
         if skipped:
             label.append(f" + {', '.join(skipped)}", style="dim")
@@ -80,7 +105,11 @@ def _append_column(rows: list[Text], column: Sequence[Node], previous: Mapping[s
     for row, text in enumerate(rows):
         label = labels[row] if row < len(labels) else Text()
         text.append_text(label)
-        text.append(" " * (width - label.cell_len))
+        leads_on = row < len(column) and column[row].name in needed
+        if leads_on and label.cell_len < width:
+            text.append(f" {'─' * (width - label.cell_len)}", style="dim")
+        else:
+            text.append(" " * (width - label.cell_len + 1))
 
 
 def _append_gap(rows: list[Text], column: Sequence[Node], previous: Mapping[str, int]) -> None:
@@ -94,7 +123,7 @@ def _append_gap(rows: list[Text], column: Sequence[Node], previous: Mapping[str,
     for number, (sources, targets) in enumerate(groups.items()):
         _wire(grid, lane=2 * number + 1, sources=sources, targets=targets)
     for row, text in enumerate(rows):
-        text.append(f" {''.join(_GLYPHS[bits] for bits in grid[row])} ", style="dim")
+        text.append(f"{''.join(_GLYPHS[bits] for bits in grid[row])} ", style="dim")
 
 
 def _wire(grid: list[list[int]], lane: int, sources: frozenset[int], targets: Sequence[int]) -> None:

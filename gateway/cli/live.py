@@ -12,7 +12,7 @@ from rich.text import Text
 
 from gateway.cli.client import Client
 from gateway.cli.errors import CliError, Exit
-from gateway.cli.run_view import mark, title, verdict, whole
+from gateway.cli.run_view import mark, notes, title, verdict, whole
 
 Json = dict[str, Any]
 LOG_LINES = 12
@@ -118,6 +118,8 @@ def _follow_plain(follower: Follower, console: Console) -> Json:
     log.join(timeout=5)
     document = _result(follower)
     console.print(title(document))
+    for note in notes(document):
+        console.print(note, soft_wrap=True)
     return document
 
 

@@ -6,10 +6,7 @@ asked for on the terminal, and `git-checkout` is the working tree as it is, unco
 
 import asyncio
 import os
-import shutil
-import subprocess
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -24,47 +21,82 @@ from core.pipeline.plan import Plan
 from gateway.cli.errors import CliError, Exit
 from gateway.cli.lint import read_file
 from gateway.cli.local_run import LocalRun
+from gateway.cli.local_tree import Project, find_project, snapshot
 from gateway.cli.output import console
 from gateway.cli.run_view import problem_line
 
 FILE = Path(".pipeline.yml")
 
 
-def run_local(inputs: dict[str, str]) -> int:
-    """The exit code: 0 when every stage succeeded or was skipped by its own condition."""
-    plan = _plan(inputs)
-    # Not below /tmp: jobs have a /tmp of their own.
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sealane"
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="local-", dir=cache) as folder:
+def run_local(inputs: dict[str, str], approve: bool | None, unsafe: bool) -> int:
+    """The exit code: 0 when every stage succeeded or was skipped by its own condition.
+
+    `approve` answers every approval, None asks; `unsafe` runs jobs without a sandbox where there is none.
+    """
+    project = find_project()
+    plan = _plan(project, inputs)
+    with tempfile.TemporaryDirectory(prefix="local-", dir=_cache()) as folder:
         data = Path(folder)
         config = AgentConfig(gateway_url="http://127.0.0.1", token="-", region="local", data_dir=data, run_as="agent")
         executor = make_executor(config, "local", ())
-        console.print(f"isolation: {executor.isolation.kind}", style="dim")
         try:
-            return _run(plan, executor, data)
+            _tell_isolation(executor, unsafe)
+            for warning in plan.warnings:
+                console.print(f"warning: {warning}", style="dim yellow", markup=False, soft_wrap=True)
+            return _run(plan, executor, data, project, approve)
         finally:
             executor.close()
 
 
-def _run(plan: Plan, executor: Executor, data: Path) -> int:
-    source = _snapshot(data)
-    outcome = asyncio.run(LocalRun(plan, executor, data, source, _commit(source)).run())
+def _cache() -> Path:
+    """Where jobs can read the copy of the tree."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").resolve() / "sealane"
+    if cache.is_relative_to("/tmp") or cache.is_relative_to("/var/tmp") or cache.is_relative_to("/run"):
+        message = (
+            f"{cache} can't be used: jobs have a /tmp and a /run of their own; set XDG_CACHE_HOME to another place"
+        )
+        raise CliError(message, Exit.REFUSED, "cache-hidden")
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"{cache} can't be made: {error.strerror}; set XDG_CACHE_HOME to a directory that can be written"
+        raise CliError(message, Exit.REFUSED, "cache-unwritable") from error
+    return cache
+
+
+def _tell_isolation(executor: Executor, unsafe: bool) -> None:
+    isolation = executor.isolation
+    if isolation.kind == "none" and not unsafe:
+        message = f"no sandbox works here ({isolation.detail}); install bubblewrap, or allow --unsafe-no-sandbox"
+        raise CliError(message, Exit.REFUSED, "no-sandbox")
+    console.print(f"isolation: {isolation.kind}", style="dim", markup=False)
+
+
+def _run(plan: Plan, executor: Executor, data: Path, project: Project, approve: bool | None) -> int:
+    for name in ("spool", "jobs"):
+        (data / name).mkdir()
+    tree = snapshot(project, data / "tree")
+    run = LocalRun(plan, executor, data, tree, approve)
+    outcome = asyncio.run(run.run())
     style = "green" if outcome == "success" else "red"
     console.print(Text(f"{plan.name}: {outcome}", style=style))
+    if run.interrupted:
+        return Exit.INTERRUPTED
     return Exit.OK if outcome == "success" else Exit.RUN_FAILED
 
 
-def _plan(inputs: dict[str, str]) -> Plan:
-    document = read_pipeline(read_file(FILE), str(FILE))
-    branch = _git("rev-parse", "--abbrev-ref", "HEAD") or "main"
+def _plan(project: Project, inputs: dict[str, str]) -> Plan:
+    if not (project.root / FILE).exists():
+        hint = "a first one: stages: [{name: build, steps: [{run: make}]}]"
+        raise CliError(f"there is no {FILE} in {project.root}; {hint}", Exit.NOT_FOUND, "file-missing")
+    document = read_pipeline(read_file(project.root / FILE), str(FILE))
     context = CompileContext(
-        app=Path.cwd().name,
-        commit=_git("rev-parse", "HEAD") or "0" * 40,
+        app=project.app,
+        commit=project.head or "0" * 40,
         region="local",
         event="manual",
-        branch=branch,
-        actor=os.environ.get("USER", "local"),
+        branch=project.branch,
+        actor=project.actor,
         run_number=0,
         inputs=inputs,
     )
@@ -74,36 +106,3 @@ def _plan(inputs: dict[str, str]) -> Plan:
     for problem in compiled:
         console.print(problem_line(msgspec.to_builtins(problem)), soft_wrap=True)
     raise CliError(f"{FILE} has problems; nothing was run", Exit.INVALID_INPUT, "pipeline-invalid")
-
-
-def _snapshot(data: Path) -> Path:
-    """The working tree as a repository of its own: what git tracks or would track, as it is now."""
-    listed = subprocess.run(
-        ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"), capture_output=True, check=False
-    )
-    if listed.returncode:
-        raise CliError("this is not a git work tree: run it where the repository is", Exit.USAGE, "not-a-repository")
-    copy = data / "tree"
-    for name in filter(None, listed.stdout.decode().split("\0")):
-        if Path(name).is_file():
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(name, copy / name)
-    identity = ("-c", "user.name=local", "-c", "user.email=local@localhost")
-    for arguments in (
-        ("init", "--quiet", "--initial-branch=main"),
-        ("add", "--all", "--force"),
-        (*identity, "commit", "--quiet", "--allow-empty", "--message", f"working tree at {datetime.now(UTC):%H:%M:%S}"),
-    ):
-        subprocess.run(("git", *arguments), cwd=copy, check=True, capture_output=True)
-    return copy
-
-
-def _commit(repository: Path) -> str:
-    return subprocess.run(
-        ("git", "rev-parse", "HEAD"), cwd=repository, check=True, capture_output=True, text=True
-    ).stdout.strip()
-
-
-def _git(*arguments: str) -> str:
-    done = subprocess.run(("git", *arguments), capture_output=True, text=True, check=False)
-    return done.stdout.strip() if done.returncode == 0 else ""

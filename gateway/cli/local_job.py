@@ -1,5 +1,6 @@
 """One job of a local run: the agent's own job runner, with the terminal in place of a hub."""
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,45 +16,60 @@ from core.runs.spec import JobSpec
 from gateway.cli.live import log_line
 from gateway.cli.output import console
 
-SPOOL_BYTES = 1 << 30
+SPOOL_BYTES = 64 << 20
 
 
-async def run_job(spec: JobSpec, executor: Executor, data: Path, held: dict[str, Any]) -> FinishJob:
-    """Runs the job, prints its log and answers with its end; `held` names the lease."""
-    spools, jobs = data / "spool", data / "jobs"
-    for folder in (spools, jobs):
-        folder.mkdir(exist_ok=True)
-    store = SpoolStore(spools, SPOOL_BYTES)
-    spool = store.create(spec.attempt_key, held["epoch"])
-    tools = JobTools(executor, store, jobs, machine_environment(), lambda: datetime.now(UTC), "http://127.0.0.1")
-    console.print(f"▶ {spec.name}", style="cyan")
-    await JobRunner(spec, 0, spool, tools).run()
-    end = FinishJob(outcome="error", reason="no-result", **held)
-    while (frame := spool.next_frame()) is not None:
-        message = m.decode_agent_message(frame)
-        if isinstance(message, m.LogWritten):
-            _print_log(spec.job_id, message)
-        elif isinstance(message, m.JobFinished):
-            end = _end(message, held)
-    store.discard(spec.attempt_key)
-    mark = "[green]✓[/green]" if end.outcome == "success" else f"[red]✗ {end.detail}[/red]"
-    console.print(f"{mark} {spec.name}")
-    return end
+class LocalJob:
+    """One attempt; `held` names its lease. `cancel` may come at any time."""
 
+    def __init__(self, spec: JobSpec, executor: Executor, data: Path, held: dict[str, Any]) -> None:
+        self._spec = spec
+        self._held = held
+        self._store = SpoolStore(data / "spool", SPOOL_BYTES)
+        tools = JobTools(
+            executor, self._store, data / "jobs", machine_environment(), lambda: datetime.now(UTC), "http://127.0.0.1"
+        )
+        self._runner = JobRunner(spec, 0, self._store.create(spec.attempt_key, held["epoch"]), tools)
 
-def _print_log(job: str, message: m.LogWritten) -> None:
-    for line in decode_chunk(message.chunk).lines:
-        text = line.data.decode("utf-8", "replace")
-        console.print(log_line({"job": job, "stream": line.stream, "text": text}), soft_wrap=True)
+    @property
+    def id(self) -> str:
+        return self._spec.job_id
 
+    def cancel(self, grace_seconds: int) -> None:
+        self._runner.cancel(grace_seconds)
 
-def _end(message: m.JobFinished, held: dict[str, Any]) -> FinishJob:
-    return FinishJob(
-        outcome=message.outcome,
-        reason=message.reason,
-        detail=message.detail,
-        steps=message.steps,
-        outputs=message.outputs,
-        log=message.log,
-        **held,
-    )
+    async def run(self) -> FinishJob:
+        """Runs the job, prints its log as it comes, and answers with its end."""
+        console.print(f"▶ {self._spec.name}", style="cyan", markup=False)
+        running = asyncio.create_task(self._runner.run())
+        try:
+            return await self._told()
+        finally:
+            await running
+            self._store.discard(self._spec.attempt_key)
+
+    async def _told(self) -> FinishJob:
+        while True:
+            message = m.decode_agent_message(await self._store.next_frame(SPOOL_BYTES))
+            if isinstance(message, m.LogWritten):
+                self._print_log(message)
+            elif isinstance(message, m.JobFinished):
+                return self._end(message)
+            if isinstance(message, m.ReliableMessage):
+                self._store.acknowledge(self._spec.attempt_key, message.number)
+
+    def _print_log(self, message: m.LogWritten) -> None:
+        for line in decode_chunk(message.chunk).lines:
+            text = line.data.decode("utf-8", "replace")
+            console.print(log_line({"job": self._spec.job_id, "stream": line.stream, "text": text}), soft_wrap=True)
+
+    def _end(self, message: m.JobFinished) -> FinishJob:
+        return FinishJob(
+            outcome=message.outcome,
+            reason=message.reason,
+            detail=message.detail,
+            steps=message.steps,
+            outputs=message.outputs,
+            log=message.log,
+            **self._held,
+        )

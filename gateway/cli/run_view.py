@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from gateway.cli.dag import Node, draw
+from gateway.cli.dag import Node, Picture
 from gateway.cli.output import STATE_STYLE, duration
 
 Json = dict[str, Any]
@@ -55,12 +55,12 @@ def title(run: Json, frame: int = 0) -> Text:
     return text
 
 
-def dag(run: Json, frame: int = 0) -> Text:
+def dag(run: Json, frame: int = 0) -> Picture:
     nodes = [
         Node(stage["name"], _stage_label(stage, frame), tuple(need["stage"] for need in stage["needs"]))
         for stage in run["stages"]
     ]
-    return draw(nodes)
+    return Picture(nodes)
 
 
 def _stage_label(stage: Json, frame: int) -> Text:

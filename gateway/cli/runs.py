@@ -23,13 +23,17 @@ def run(
     inputs: Annotated[list[str] | None, typer.Option("--input", "-i", help="key=value, may be repeated.")] = None,
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Follow the run; end with its outcome.")] = False,
     local: Annotated[bool, typer.Option("--local", help="Run .pipeline.yml here, on the working tree.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --local: approve whatever waits for it.")] = False,
+    unsafe: Annotated[
+        bool, typer.Option("--unsafe-no-sandbox", help="With --local: run although no sandbox works here.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Start a run of an app, or run the pipeline file here with --local."""
     if local:
         from gateway.cli.local import run_local
 
-        raise typer.Exit(run_local(parse_inputs(inputs or [])))
+        raise typer.Exit(run_local(parse_inputs(inputs or []), True if yes else None, unsafe))
     if not app:
         raise CliError("which app? (sealane run APP, or sealane run --local)", Exit.USAGE, "app-missing")
     connection = client()
