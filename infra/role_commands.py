@@ -24,11 +24,13 @@ def worker() -> None:
 
 
 def add_log_commands(cli: typer.Typer) -> None:
-    """Agent, topics and replay: they import more than the others."""
+    """Agent, topics, views and replay: they import more than the others."""
     from infra.agent_command import agent
+    from infra.projections_command import projections
     from infra.replay_command import replay
     from infra.topics_command import topics
 
     cli.command()(agent)
     cli.command()(replay)
     cli.add_typer(topics, name="topics")
+    cli.add_typer(projections, name="projections", no_args_is_help=True)

@@ -1,6 +1,7 @@
 """Are the live views what the log says? Projects the same part of the log again and compares row by row."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -8,13 +9,14 @@ import psycopg
 from psycopg import IsolationLevel, sql
 from sqlalchemy import Table
 
-from projections.rebuild import Place, Progress, drop, fill_up_to, stored_offsets
+from projections.rebuild import Place, Progress, RebuildHalted, drop, fill_up_to, stored_offsets
 from projections.tables import CARRIED_OVER, OFFSETS, metadata
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Row = tuple[Any, ...]
 CHECKING = "_check"
 _ROWS_AT_ONCE = 2000
+_LOCK_SPACE = 0x5EA2
 
 
 class Difference(NamedTuple):
@@ -35,35 +37,70 @@ class Difference(NamedTuple):
         return f"{self.table} ({key}): {what}"
 
 
-def verify(place: Place, progress: Progress = lambda done, total: None) -> Difference | None:
-    """The first difference between the live views, as they are now, and the log projected up to the same offsets.
+@dataclass
+class Verified:
+    """What was compared: records projected again, rows, and the first difference (None: there is none)."""
 
-    None: there is none. Reads and projecting go on meanwhile. Raises as rebuild().
+    records: int = 0
+    rows: int = 0
+    difference: Difference | None = None
+
+
+def verify(
+    place: Place,
+    projecting: Progress = lambda done, total: None,
+    comparing: Progress = lambda done, total: None,
+) -> Verified:
+    """Compares the live views, as they are now, with the log projected up to the same offsets.
+
+    Reads and projecting go on meanwhile. Raises as rebuild(), and LogMismatch where the views are further than the log.
     """
     checking = place.schema + CHECKING
     with place.connect(place.schema)() as live:
         live.isolation_level = IsolationLevel.REPEATABLE_READ
+        _insist_on_being_alone(live, checking)
         limits = stored_offsets(live)
         with place.connect(checking)() as rebuilt:
             drop(rebuilt, checking)
             rebuilt.commit()
             try:
-                fill_up_to(place, checking, limits, progress)
-                return first_difference(live, rebuilt)
+                fill_up_to(place, checking, limits, projecting)
+                result = first_difference(live, rebuilt, comparing)
             finally:
                 rebuilt.rollback()
                 drop(rebuilt, checking)
+                rebuilt.commit()
+    result.records = sum(limits.values())
+    return result
 
 
-def first_difference(live: Connection, rebuilt: Connection) -> Difference | None:
-    """Compares the views of two connections' schemas, in the order of tables and primary keys."""
-    for table in metadata.sorted_tables:
-        if table in CARRIED_OVER or table is OFFSETS:
-            continue
+def first_difference(live: Connection, rebuilt: Connection, progress: Progress = lambda done, total: None) -> Verified:
+    """Compares the views of two connections' schemas, in the order of tables and primary keys, up to a difference."""
+    result = Verified()
+    tables = [table for table in metadata.sorted_tables if table not in CARRIED_OVER and table is not OFFSETS]
+    total = sum(_count(live, table) for table in tables)
+    for table in tables:
         for ours, theirs in zip_longest(_rows(live, table), _rows(rebuilt, table)):
             if ours != theirs:
-                return _difference(table, ours, theirs)
-    return None
+                result.difference = _difference(table, ours, theirs)
+                return result
+            result.rows += 1
+            if result.rows % _ROWS_AT_ONCE == 0:
+                progress(result.rows, total)
+    progress(result.rows, total)
+    return result
+
+
+def _insist_on_being_alone(connection: Connection, checking: str) -> None:
+    """Two verifications would fill one schema. The lock ends with the transaction."""
+    row = connection.execute("SELECT pg_try_advisory_xact_lock(%s, hashtext(%s))", (_LOCK_SPACE, checking)).fetchone()
+    if row is None or not row[0]:
+        raise RebuildHalted("another verification of these views is under way: let it end first")
+
+
+def _count(connection: Connection, table: Table) -> int:
+    row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table.name))).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _rows(connection: Connection, table: Table) -> Iterator[Row]:

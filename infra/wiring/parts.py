@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from agents.connectors.metrics import ConnectorMetrics
     from core.ports import Producer
     from processors.shell import Processor
+    from projections.rebuild import Place
 
 PROCESSOR_GROUP = "sealane-processors"
 # The broker answers as soon as there is something; only an idle consumer waits so long.
@@ -68,6 +69,23 @@ def migrate_database(settings: Settings) -> None:
     from projections.migrations.runner import migrate
 
     migrate(sqlalchemy_url(settings.database_url).render_as_string(hide_password=False))
+
+
+def views_place(settings: Settings) -> "Place":
+    """The live views and what rebuilds them. Raises nothing: connections are made when needed."""
+    from infra.postgres.connections import connector, sqlalchemy_url
+    from projections.migrations.runner import DEFAULT_SCHEMA, migrate
+    from projections.projector import partitions_of
+    from projections.rebuild import Place
+
+    url = sqlalchemy_url(settings.database_url).render_as_string(hide_password=False)
+    return Place(
+        connect=lambda schema: connector(settings.database_url, schema, "sealane-rebuild"),
+        migrate=lambda schema: migrate(url, schema),
+        new_reader=lambda: log_reader(settings, "sealane-rebuild"),
+        partitions=partitions_of(settings.topology),
+        schema=DEFAULT_SCHEMA,
+    )
 
 
 def object_store(settings: Settings) -> FilesystemObjects:
