@@ -70,8 +70,14 @@ class KafkaLogReader:
                 self._advance(str(message.topic()), int(message.partition() or 0), int(message.offset() or 0))
             else:
                 self._errors.note(error, message)
-        for topic, partition, offset, *_ in records:
-            self._advance(topic, partition, offset + 1)
+        # Offsets grow within a partition: only the last record of each stretch counts.
+        last: Record | None = None
+        for record in records:
+            if last is not None and (record[1] != last[1] or record[0] != last[0]):
+                self._advance(last[0], last[1], last[2] + 1)
+            last = record
+        if last is not None:
+            self._advance(last[0], last[1], last[2] + 1)
         return records
 
     def bounds(self, partition: TopicPartition) -> tuple[int, int]:
