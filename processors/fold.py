@@ -28,6 +28,11 @@ _MARK_AT, _TYPE_AT = 49, 59
 class Halted(Exception):
     """The partition's log can't be understood by this code; going on would lose or invent state."""
 
+    def __init__(self, record: Record, detail: str) -> None:
+        super().__init__(f"{place(record)} {detail}")
+        self.record = record
+        self.detail = detail
+
 
 class BadHint(Exception):
     """The offsets of a hint don't hold the stream's history from its first event on."""
@@ -118,7 +123,7 @@ class Fold:
         try:
             data = None if event.type in SHELL_TYPES else kind.decode_event(event)
         except (UnknownMessage, LookupError, msgspec.DecodeError) as error:
-            raise Halted(f"{place(record)}: {error}") from error
+            raise Halted(record, f"can't be read: {error}") from error
         return event.type, StoredEvent(
             event.schema_version, event.stream, event.stream_version, event.recorded_at, event.causation_id, data
         )
@@ -138,7 +143,7 @@ class Fold:
     def _kind(self, stream: str, record: Record) -> Kind:
         kind = self._kinds.get(stream.partition("/")[0])
         if kind is None or not Stream.parse(stream).id:
-            raise Halted(f"{place(record)} is about {stream}, a kind that this processor doesn't know")
+            raise Halted(record, f"is about {stream}, a kind that this processor doesn't know")
         return kind
 
 
@@ -162,17 +167,17 @@ def _envelope(record: Record) -> EventEnvelope:
     try:
         return decode_event(record.value or b"")
     except msgspec.DecodeError as error:
-        raise Halted(f"{place(record)} is no event: {error}") from error
+        raise Halted(record, f"is no event: {error}") from error
 
 
 def _insist_on_younger_snapshot(live: LiveStream, event: StoredEvent, record: Record) -> None:
     """An event that the stream's snapshot knows already is passed over; a version that is missing is not."""
     if event.stream_version > live.version:
-        raise Halted(f"{place(record)} is version {event.stream_version} of {live.name}, after {live.version}")
+        raise Halted(record, f"is version {event.stream_version} of {live.name}, after {live.version}")
 
 
 def _not_applicable(record: Record, type_name: str, live: LiveStream, error: Exception) -> Halted:
-    return Halted(f"{place(record)}: {type_name} can't be applied to {live.name}: {error!r}")
+    return Halted(record, f"can't be applied: {type_name} to {live.name}: {error!r}")
 
 
 def _typed(kinds: Kinds) -> dict[bytes, _Typed]:
@@ -190,5 +195,5 @@ def _typed(kinds: Kinds) -> dict[bytes, _Typed]:
 
 def _typed_decoder(owner: Kind | None, message: type[Message]) -> _Typed:
     data = msgspec.Raw if owner is None else message
-    shape = msgspec.defstruct(f"Stored{message.__name__}", [("data", data)], bases=(StoredEvent,))
+    shape: Any = msgspec.defstruct(f"Stored{message.__name__}", [("data", data)], bases=(StoredEvent,))
     return _Typed(owner, message.TYPE, message.VERSION, msgspec.json.Decoder(shape).decode)

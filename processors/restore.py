@@ -38,13 +38,19 @@ class Restorer:
         self._metrics = metrics
         self._fold = Fold(kinds, self.cold_load)
 
-    def restore(self, context: str, partition: int, commands_next: int | None) -> PartitionState:
-        """The state after the last committed event. `commands_next`: the committed offset, already known as stable."""
+    def restore(
+        self, context: str, partition: int, commands_next: int | None, until: int | None = None
+    ) -> PartitionState:
+        """The state after the last committed event, or before offset `until`, unless the snapshots are younger.
+
+        `commands_next`: the committed offset, already known as stable.
+        """
         started = self._clock.now()
-        state = PartitionState(context, partition, self._topology.region_of(partition), self._options)
+        state = self.empty(context, partition)
         first, state.commands_end = self._log.bounds(state.commands)
         state.commands_next = first if commands_next is None else commands_next
         first, end = self._log.bounds(state.events)
+        end = end if until is None else min(end, until)
         with without_collections():
             if not self._load_snapshots(state):
                 state.events_next = first
@@ -58,6 +64,10 @@ class Restorer:
         self._metrics.restores += 1
         self._metrics.restore_seconds += (state.restored_at - started).total_seconds()
         return state
+
+    def empty(self, context: str, partition: int) -> PartitionState:
+        """The state before the first event."""
+        return PartitionState(context, partition, self._topology.region_of(partition), self._options)
 
     def cold_load(self, state: PartitionState, live: LiveStream, hint: tuple[int, int]) -> None:
         """Fold the stream's events between the two offsets (both included) into `live`. Raises BadHint."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -10,11 +11,18 @@ from psycopg import IsolationLevel, sql
 from sqlalchemy import Table
 
 from projections.rebuild import Place, Progress, RebuildHalted, drop, fill_up_to, stored_offsets
-from projections.tables import CARRIED_OVER, OFFSETS, metadata
+from projections.tables import CARRIED_OVER, OFFSETS, logbook, metadata
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Row = tuple[Any, ...]
 CHECKING = "_check"
+# The views whose rows never change, and when each row's record was written.
+RECORDED_AT = {
+    logbook.audit: "recorded_at",
+    logbook.deliveries: "received_at",
+    logbook.delivery_apps: "received_at",
+    logbook.dead_letters: "recorded_at",
+}
 _ROWS_AT_ONCE = 2000
 _LOCK_SPACE = 0x5EA2
 
@@ -50,10 +58,12 @@ def verify(
     place: Place,
     projecting: Progress = lambda done, total: None,
     comparing: Progress = lambda done, total: None,
+    until: datetime | None = None,
 ) -> Verified:
     """Compares the live views, as they are now, with the log projected up to the same offsets.
 
-    Reads and projecting go on meanwhile. Raises as rebuild(), and LogMismatch where the views are further than the log.
+    With `until` only what never changes: the records of the log, as far as they were recorded until then. Reads and
+    projecting go on meanwhile. Raises as rebuild(), and LogMismatch where the views are further than the log.
     """
     checking = place.schema + CHECKING
     with place.connect(place.schema)() as live:
@@ -65,7 +75,7 @@ def verify(
             rebuilt.commit()
             try:
                 fill_up_to(place, checking, limits, projecting)
-                result = first_difference(live, rebuilt, comparing)
+                result = first_difference(live, rebuilt, comparing, until)
             finally:
                 rebuilt.rollback()
                 drop(rebuilt, checking)
@@ -74,13 +84,20 @@ def verify(
     return result
 
 
-def first_difference(live: Connection, rebuilt: Connection, progress: Progress = lambda done, total: None) -> Verified:
+def first_difference(
+    live: Connection,
+    rebuilt: Connection,
+    progress: Progress = lambda done, total: None,
+    until: datetime | None = None,
+) -> Verified:
     """Compares the views of two connections' schemas, in the order of tables and primary keys, up to a difference."""
     result = Verified()
     tables = [table for table in metadata.sorted_tables if table not in CARRIED_OVER and table is not OFFSETS]
+    if until is not None:
+        tables = [table for table in tables if table in RECORDED_AT]
     total = sum(_count(live, table) for table in tables)
     for table in tables:
-        for ours, theirs in zip_longest(_rows(live, table), _rows(rebuilt, table)):
+        for ours, theirs in zip_longest(_rows(live, table, until), _rows(rebuilt, table, until)):
             if ours != theirs:
                 result.difference = _difference(table, ours, theirs)
                 return result
@@ -103,11 +120,14 @@ def _count(connection: Connection, table: Table) -> int:
     return int(row[0]) if row else 0
 
 
-def _rows(connection: Connection, table: Table) -> Iterator[Row]:
+def _rows(connection: Connection, table: Table, until: datetime | None) -> Iterator[Row]:
     """All rows by primary key, in the bytes' order, which Python's comparison of UTF-8 agrees with."""
     columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
     order = sql.SQL(", ").join(_ordered(column.name, column.type.python_type) for column in table.primary_key.columns)
-    statement = sql.SQL("SELECT {} FROM {} ORDER BY {}").format(columns, sql.Identifier(table.name), order)
+    chosen: sql.Composable = sql.SQL("")
+    if until is not None:
+        chosen = sql.SQL("WHERE {} <= {}").format(sql.Identifier(RECORDED_AT[table]), sql.Literal(until))
+    statement = sql.SQL("SELECT {} FROM {} {} ORDER BY {}").format(columns, sql.Identifier(table.name), chosen, order)
     with connection.cursor(name=f"compare_{table.name}") as cursor:
         cursor.itersize = _ROWS_AT_ONCE
         yield from cursor.execute(statement)

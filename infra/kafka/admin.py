@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
-from confluent_kafka import KafkaError
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError
+from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs don't re-export their names
     AdminClient,
     AlterConfigOpType,
@@ -17,7 +18,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs d
 )
 
 from core.eventlog.topics import TopicSpec
+from core.ports import LogUnavailable, TopicPartition
 from infra.kafka.connection import CLIENT_ERRORS, Connection, kafka_error, translate
+from infra.kafka.records import kafka_partitions
 
 _TIMEOUT_SECONDS = 30.0
 _PREFIX = "sealane."
@@ -66,6 +69,29 @@ class KafkaTopicAdmin:
     def set_group_config(self, group: str, config: Mapping[str, str]) -> None:
         """Broker-side settings of one consumer group, such as `consumer.session.timeout.ms`."""
         self._alter(ResourceType.GROUP, group, config)
+
+    def group_offsets(self, group: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        asked = ConsumerGroupTopicPartitions(group, kafka_partitions(partitions))
+        try:
+            futures = self._admin.list_consumer_group_offsets(
+                [asked], require_stable=True, request_timeout=_TIMEOUT_SECONDS
+            )
+        except CLIENT_ERRORS as error:
+            translate(error, f"asking for the offsets of group {group}")
+        answers = _result(futures[group], f"asking for the offsets of group {group}", KafkaError.GROUP_ID_NOT_FOUND)
+        found = answers.topic_partitions if answers is not None else []
+        return {TopicPartition(each.topic, each.partition): each.offset for each in found if each.offset >= 0}
+
+    def set_group_offsets(self, group: str, offsets: Mapping[TopicPartition, int]) -> None:
+        if not offsets:
+            return
+        wanted = [KafkaPartition(*where, offset) for where, offset in offsets.items()]
+        request = ConsumerGroupTopicPartitions(group, wanted)
+        for future in self._admin.alter_consumer_group_offsets([request], request_timeout=_TIMEOUT_SECONDS).values():
+            answer = _result(future, f"setting the offsets of group {group}")
+            for each in answer.topic_partitions:
+                if each.error is not None:
+                    raise LogUnavailable(f"setting the offset of {each.topic}:{each.partition}: {each.error.str()}")
 
     def _alter(self, kind: ResourceType, name: str, config: Mapping[str, str]) -> None:
         entries = [

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,9 @@ from infra.settings import Settings
 if TYPE_CHECKING:
     from agents.connectors.base import Connector, Handler
     from agents.connectors.metrics import ConnectorMetrics
+    from core.eventlog.envelope import Stream
     from core.ports import Producer
+    from processors.replay import Replay
     from processors.shell import Processor
     from projections.rebuild import Place
 
@@ -61,6 +64,21 @@ def make_processor(settings: Settings, instance: str) -> "Processor":
         lambda: KafkaLogReader(kafka(settings), f"{name}-restore", settled=True),
         SystemClock(),
         ProcessorOptions(checkpoint_events=settings.snapshot_every_events),
+    )
+
+
+def replaying(settings: Settings, until: datetime | None, only: "Stream | None") -> "Replay":
+    from core.aggregates import AGGREGATES, POLICIES
+    from processors.kinds import Kinds
+    from processors.replay import Replay
+
+    return Replay(
+        Kinds(AGGREGATES, POLICIES),
+        settings.topology,
+        lambda: KafkaLogReader(kafka(settings), "sealane-replay", settled=True),
+        SystemClock(),
+        until,
+        only,
     )
 
 

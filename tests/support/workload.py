@@ -86,8 +86,8 @@ class Workload:
             )
             self._say(f"app/app-{number}", self._topology.home_region, command)
 
-    def push(self, app: int) -> None:
-        number = next(self._numbers)
+    def push(self, app: int, number: int) -> None:
+        """`number` tells this push from all others."""
         trigger = Trigger(
             trigger_id=f"d{number}",
             source="push",
@@ -164,7 +164,7 @@ class Workload:
             yield self._command(event.stream, event.region, message, event.event_id, number)
 
     def _say(self, stream: str, region: str, message: Message) -> None:
-        cause = derived_id("workload", next(self._numbers), self._clock.now().isoformat())
+        cause = derived_id("workload", stream, next(self._numbers), self._clock.now().isoformat())
         self._producer.send_all([self._command(stream, region, message, cause)])
 
     def _command(self, stream: str, region: str, message: Message, cause: str, number: int = 0) -> OutgoingRecord:
