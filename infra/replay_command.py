@@ -2,6 +2,7 @@
 
 import time
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ from infra.local.installation import with_running_servers
 from infra.long_work import long_work
 from infra.projections_command import explained
 from infra.replay_report import Report
+from infra.restore_command import restore
 from infra.settings_command import settings_or_error
 from infra.wiring.parts import replaying, views_place
 from projections.verify import verify as verify_views
@@ -22,13 +24,22 @@ def replay(
     stream: Annotated[str, typer.Argument(help="Show the state of this stream, e.g. run/<id> or app/<name>.")] = "",
     until: Annotated[str, typer.Option(help="Leave out what was recorded later (RFC 3339 time).")] = "",
     verify: Annotated[bool, typer.Option("--verify", help="Compare all states and views with the live ones.")] = False,
+    into: Annotated[
+        Path | None, typer.Option("--into", help="Restore into this data directory of a fresh one.")
+    ] = None,
+    source: Annotated[Path | None, typer.Option("--from", help="With --into: the folder of the export.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Replay the log from its first event: follow every hash chain, fold every aggregate.
 
     With a stream, show its state, now or at a time. With --verify, compare the states byte for byte with those of the
     snapshots, and the views row for row with the live ones. Exit code 1: a difference or a fault was found and named.
+    With --into and --from, replay an export into a fresh installation.
     """
+    if into is not None or source is not None:
+        if into is None or source is None:
+            raise CliError("--into FOLDER and --from FOLDER belong together", Exit.USAGE, "folder-missing")
+        return restore(into, source, as_json)
     settings = with_running_servers(settings_or_error())
     moment, only = _time(until), _stream(stream)
     report = Report(until=until)
@@ -49,6 +60,7 @@ def replay(
     report.show(stream, as_json)
     if not report.holds:
         raise typer.Exit(Exit.RUN_FAILED)
+    return None
 
 
 def _time(text: str) -> datetime | None:

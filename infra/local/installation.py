@@ -40,8 +40,12 @@ class Installation:
         self.servers: tuple[ProcessSpec, ...] = ()
 
     def prepare(self, progress: Progress) -> None:
-        """Kafka and Postgres side by side. Raises ServerError naming what can't be had."""
+        """Raises ServerError naming what can't be had."""
         choose_port(self.settings.port, "the gateway")
+        self.prepare_servers(progress)
+
+    def prepare_servers(self, progress: Progress) -> None:
+        """Kafka and Postgres side by side. Raises ServerError naming what can't be had."""
         self.logs.mkdir(parents=True, exist_ok=True)
         with ThreadPoolExecutor(2) as both:
             broker = both.submit(self._prepare_kafka, progress)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from projections.rebuild import Place
 
 PROCESSOR_GROUP = "sealane-processors"
+ARCHIVE_GROUP = "sealane-log-archive"
 # The broker answers as soon as there is something; only an idle consumer waits so long.
 IDLE_FETCH_MS = 1000
 # Where the public forges answer; `[forges]` of the settings names others.
@@ -138,6 +139,15 @@ def worker_loops(settings: Settings) -> dict[str, Loop]:
     ):
         loops[handler.name] = _connector(settings, handler, producer, metrics, threads).run
     return loops
+
+
+def connector_topics() -> dict[str, tuple[str, ...]]:
+    """What each connector's group consumes: how far it came belongs to a backup."""
+    from agents.connectors.commit_status import CommitStatus
+    from agents.connectors.definition import Definition
+    from agents.connectors.ingest import Ingest
+
+    return {f"sealane-{each.name}": each.topics for each in (Ingest, Definition, CommitStatus)}
 
 
 def projection_loops(settings: Settings) -> dict[str, Loop]:

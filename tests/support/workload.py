@@ -75,9 +75,9 @@ class Workload:
             "job.started": self._work,
         }
 
-    def connect_agents(self) -> None:
+    def connect_agents(self, session: str = "s1") -> None:
         for region in self._topology.regions:
-            self._say(f"pool/{region}/default", region, ConnectAgent(agent_id="a1", session="s1", slots=SLOTS))
+            self._say(f"pool/{region}/default", region, ConnectAgent(agent_id="a1", session=session, slots=SLOTS))
 
     def create_apps(self, count: int) -> None:
         for number in range(count):
