@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from core.aggregate import SHELL_EVENTS, Aggregate, Policy
-from core.eventlog.envelope import EventEnvelope, Stream
+from core.eventlog.envelope import CommandEnvelope, EventEnvelope, Stream
 from core.eventlog.routing import context_of
 from core.eventlog.serialization import Message, UnknownMessage
 
@@ -21,7 +21,6 @@ class Kind:
     __slots__ = (
         "_event_types",
         "aggregate",
-        "command_decoders",
         "context",
         "decide",
         "decode_state",
@@ -39,15 +38,16 @@ class Kind:
         self.evolve = aggregate.evolve
         self.finished = aggregate.finished
         self._event_types = frozenset((*aggregate.events.types, *SHELL_EVENTS))
-        self.command_decoders: dict[str, Callable[[msgspec.Raw], Message]] = {
-            message.TYPE: msgspec.json.Decoder(message).decode for message in aggregate.commands.types
-        }
         self.encode_state: Callable[[Any], bytes] = msgspec.msgpack.Encoder().encode
         self.decode_state: Callable[[msgspec.Raw], Any] = msgspec.msgpack.Decoder(aggregate.state_type).decode
 
     def decode_event(self, event: EventEnvelope) -> Message:
         """The typed message. Raises UnknownMessage, LookupError (an upcast is missing) or msgspec.DecodeError."""
         return self.aggregate.events.decode(event.type, event.schema_version, event.data)
+
+    def decode_command(self, command: CommandEnvelope) -> Message:
+        """The typed message; an older version is lifted. Raises as decode_event."""
+        return self.aggregate.commands.decode(command.type, command.schema_version, command.data)
 
     def encode_event(self, message: Message) -> msgspec.Raw:
         if type(message) not in self._event_types:

@@ -48,7 +48,7 @@ class EventEnvelope(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CommandEnvelope(msgspec.Struct, frozen=True, kw_only=True):
-    """One request to an aggregate.
+    """One request to an aggregate. `schema_version` is that of `data`; commands of old have none and are of version 1.
 
     `wants_reply`: the sender waits for the decision, so a command that changes nothing is still answered by
     a `command.ignored` event. `hint` names where the stream's events lie, as (first, last) offsets in the
@@ -63,6 +63,7 @@ class CommandEnvelope(msgspec.Struct, frozen=True, kw_only=True):
     correlation_id: str
     causation_id: str
     issued_at: datetime
+    schema_version: int = 1
     wants_reply: bool = False
     hint: tuple[int, int] | None = None
     data: msgspec.Raw

@@ -1,5 +1,6 @@
 """TopicAdmin over Kafka: what topics there are, and the few things that may be done to them."""
 
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
@@ -23,6 +24,7 @@ from infra.kafka.connection import CLIENT_ERRORS, Connection, kafka_error, trans
 from infra.kafka.records import kafka_partitions
 
 _TIMEOUT_SECONDS = 30.0
+_ATTEMPT_SECONDS = 2.0
 _PREFIX = "sealane."
 
 
@@ -72,13 +74,24 @@ class KafkaTopicAdmin:
 
     def group_offsets(self, group: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         asked = ConsumerGroupTopicPartitions(group, kafka_partitions(partitions))
+        deadline = time.monotonic() + _TIMEOUT_SECONDS
+        while True:
+            try:
+                return self._group_offsets(asked)
+            except LogUnavailable:
+                # A broker that never had a group makes its offsets topic first; librdkafka then waits in vain.
+                if time.monotonic() > deadline:
+                    raise
+
+    def _group_offsets(self, asked: ConsumerGroupTopicPartitions) -> dict[TopicPartition, int]:
+        doing = f"asking for the offsets of group {asked.group_id}"
         try:
             futures = self._admin.list_consumer_group_offsets(
-                [asked], require_stable=True, request_timeout=_TIMEOUT_SECONDS
+                [asked], require_stable=True, request_timeout=_ATTEMPT_SECONDS
             )
         except CLIENT_ERRORS as error:
-            translate(error, f"asking for the offsets of group {group}")
-        answers = _result(futures[group], f"asking for the offsets of group {group}", KafkaError.GROUP_ID_NOT_FOUND)
+            translate(error, doing)
+        answers = _result(futures[asked.group_id], doing, KafkaError.GROUP_ID_NOT_FOUND)
         found = answers.topic_partitions if answers is not None else []
         return {TopicPartition(each.topic, each.partition): each.offset for each in found if each.offset >= 0}
 

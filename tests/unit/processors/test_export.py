@@ -315,7 +315,8 @@ def test_missing_file_is_named(site: Site) -> None:
     site.export(segment_bytes=4000)
     segment = manifest_of(site.objects).of(RUNS)[1]
     site.objects.delete(segment.key)
-    assert [(each.code, each.position.offset) for each in faults(site.objects)][0] == ("segment-missing", segment.first)
+    first = faults(site.objects)[0]
+    assert (first.code, first.position.offset) == ("segment-missing", segment.first)
 
 
 def test_damaged_log_is_not_exported(site: Site) -> None:
