@@ -32,6 +32,12 @@ class Record(NamedTuple):
     timestamp_ms: int = 0
 
 
+def is_gap(record: Record) -> bool:
+    """A record with neither key nor value stands for nothing: a restore writes it where the log it restores had a
+    transaction marker, so that offsets stay what they were. As such markers, no reader ever sees it."""
+    return record[4] is None and record[3] is None
+
+
 class OutgoingRecord(NamedTuple):
     """A record to be written; `value` None is a tombstone."""
 
@@ -151,6 +157,14 @@ class TopicAdmin(Protocol):
     def add_partitions(self, name: str, total: int) -> None: ...
 
     def set_config(self, name: str, config: Mapping[str, str]) -> None: ...
+
+    def group_offsets(self, group: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """What the group has committed, where it has; waits until no transaction is about to move it."""
+        ...
+
+    def set_group_offsets(self, group: str, offsets: Mapping[TopicPartition, int]) -> None:
+        """Refused with LogUnavailable while the group has members."""
+        ...
 
     def misplaced(self, names: Iterable[str]) -> tuple[ReplicaMove, ...]:
         """Partitions of these topics whose replicas are on other brokers than they should; their order is no matter."""

@@ -1,63 +1,65 @@
-"""`sealane replay`: reads the whole log again, checks its hash chains and folds every aggregate."""
+"""`sealane replay`: reads the whole log again, beside the live platform, and says whether all of it holds."""
 
 import time
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
-from rich.progress import Progress
 
 from core.eventlog.envelope import Stream
 from gateway.cli.context import AsJson
 from gateway.cli.errors import CliError, Exit
-from gateway.cli.output import console, error_console, print_json
 from infra.local.installation import with_running_servers
+from infra.long_work import long_work
+from infra.projections_command import explained
+from infra.replay_report import Report
+from infra.restore_command import restore
 from infra.settings_command import settings_or_error
-from infra.wiring.parts import log_reader
-from processors.replay import Replay, Replayed
+from infra.wiring.parts import replaying, views_place
+from projections.verify import verify as verify_views
 
 
 def replay(
     stream: Annotated[str, typer.Argument(help="Show the state of this stream, e.g. run/<id> or app/<name>.")] = "",
     until: Annotated[str, typer.Option(help="Leave out what was recorded later (RFC 3339 time).")] = "",
+    verify: Annotated[bool, typer.Option("--verify", help="Compare all states and views with the live ones.")] = False,
+    into: Annotated[
+        Path | None, typer.Option("--into", help="Restore into this data directory of a fresh one.")
+    ] = None,
+    source: Annotated[Path | None, typer.Option("--from", help="With --into: the folder of the export.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Replay the log: verify every hash chain; with a stream, show its state, now or at a time."""
-    from core.aggregates import AGGREGATES
+    """Replay the log from its first event: follow every hash chain, fold every aggregate.
 
+    With a stream, show its state, now or at a time. With --verify, compare the states byte for byte with those of the
+    snapshots, and the views row for row with the live ones. Exit code 1: a difference or a fault was found and named.
+    With --into and --from, replay an export into a fresh installation.
+    """
+    if into is not None or source is not None:
+        if into is None or source is None:
+            raise CliError("--into FOLDER and --from FOLDER belong together", Exit.USAGE, "folder-missing")
+        return restore(into, source, as_json)
     settings = with_running_servers(settings_or_error())
-    work = Replay(AGGREGATES, _time(until), _stream(stream))
+    moment, only = _time(until), _stream(stream)
+    report = Report(until=until)
     began = time.monotonic()
-    reader = log_reader(settings, "sealane-replay")
-    with Progress(console=error_console, transient=True, disable=not error_console.is_terminal) as progress:
-        bar = progress.add_task("replaying")
-        result = work.run(
-            reader, settings.topology, lambda done, total: progress.update(bar, completed=done, total=total)
-        )
-    reader.close()
-    _show(result, stream, time.monotonic() - began, as_json)
-    if result.faults:
+    with long_work() as step:
+        work = replaying(settings, moment, only)
+        try:
+            report.log = work.run(verify, step("replaying", "events"))
+        finally:
+            work.close()
+        report.log_seconds = time.monotonic() - began
+        if verify:
+            with explained():
+                report.views = verify_views(
+                    views_place(settings), step("projecting again", "records"), step("comparing", "rows"), moment
+                )
+            report.view_seconds = time.monotonic() - began - report.log_seconds
+    report.show(stream, as_json)
+    if not report.holds:
         raise typer.Exit(Exit.RUN_FAILED)
-
-
-def _show(result: Replayed, stream: str, seconds: float, as_json: bool) -> None:
-    faults = [{"position": str(each.position), "code": each.code, "detail": each.detail} for each in result.faults]
-    states = msgspec.to_builtins(result.states)
-    if as_json:
-        counts = {"events": result.events, "streams": len(states), "seconds": round(seconds, 3), "faults": faults}
-        return print_json(counts | ({"state": states.get(stream)} if stream else {}))
-    for fault in faults:
-        console.print(f"[red]{fault['code']}[/red] at {fault['position']}: {fault['detail']}", soft_wrap=True)
-    if stream and stream not in states:
-        raise CliError(f"the log has no event of '{stream}'", Exit.NOT_FOUND, "stream-unknown")
-    if stream:
-        print_json(states[stream])
-    verdict = "[red]the log was altered[/red]" if faults else "[green]every chain holds[/green]"
-    console.print(
-        f"{result.events} events of {len(states)} streams in {seconds:.1f} s "
-        f"({result.events / max(seconds, 1e-6):,.0f}/s): {verdict}"
-    )
     return None
 
 

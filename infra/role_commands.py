@@ -59,11 +59,15 @@ def _with_port(metrics_port: int | None) -> Settings:
 
 
 def add_log_commands(cli: typer.Typer) -> None:
-    """Agent, topics and replay: they import more than the others."""
+    """Agent, topics, views, replay and export: they import more than the others."""
     from infra.agent_command import agent
+    from infra.export_command import export
+    from infra.projections_command import projections
     from infra.replay_command import replay
     from infra.topics_command import topics
 
     cli.command()(agent)
     cli.command()(replay)
+    cli.command()(export)
     cli.add_typer(topics, name="topics")
+    cli.add_typer(projections, name="projections", no_args_is_help=True)

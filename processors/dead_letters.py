@@ -12,6 +12,7 @@ from core.ports import OutgoingRecord, Record
 
 UNDECODABLE = "command-undecodable"
 UNKNOWN = "command-unknown"
+TOO_NEW = "command-too-new"
 MISROUTED = "command-misrouted"
 FAILED = "decision-failed"
 BAD_HINT = "history-not-found"

@@ -13,7 +13,7 @@ import msgspec
 from core.aggregate import CommandIgnored, CommandRejected, Rejected, Tick
 from core.eventlog.envelope import CommandEnvelope
 from core.eventlog.routing import decode_command
-from core.eventlog.serialization import Message
+from core.eventlog.serialization import Message, NewerMessage, UnknownMessage
 from core.ids import derived_id
 from core.ports import Record
 from processors import dead_letters
@@ -101,14 +101,15 @@ class Decider:
         self, state: PartitionState, live: LiveStream, command: CommandEnvelope, record: Record, out: Emitter
     ) -> Events:
         """The events of the decision. Where there can't be one: a dead letter, and a refusal in the stream."""
-        decode = live.kind.command_decoders.get(command.type)
         try:
             if self._poisoned and command.command_id in self._poisoned:
                 return self._refuse_poisoned(command, record, out)
-            if decode is None:
-                return _bury(record, command, dead_letters.UNKNOWN, f"unknown command '{command.type}'", out)
-            message = decode(command.data)
-        except msgspec.DecodeError as error:
+            message = live.kind.decode_command(command)
+        except NewerMessage as error:
+            return _bury(record, command, dead_letters.TOO_NEW, str(error), out)
+        except UnknownMessage:
+            return _bury(record, command, dead_letters.UNKNOWN, f"unknown command '{command.type}'", out)
+        except (LookupError, msgspec.DecodeError) as error:
             return _bury(record, command, dead_letters.UNDECODABLE, str(error), out)
         try:
             return live.kind.decide(live.state, message, state.time(out.now))

@@ -1,13 +1,13 @@
 """The aggregates and policies of a processor, prepared for the hot loop: decoders by stored name, no lookups twice."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from core.aggregate import SHELL_EVENTS, Aggregate, Policy
-from core.eventlog.envelope import Stream
+from core.eventlog.envelope import CommandEnvelope, EventEnvelope, Stream
 from core.eventlog.routing import context_of
 from core.eventlog.serialization import Message, UnknownMessage
 
@@ -21,12 +21,12 @@ class Kind:
     __slots__ = (
         "_event_types",
         "aggregate",
-        "command_decoders",
         "context",
         "decide",
         "decode_state",
         "encode_state",
         "evolve",
+        "finished",
         "name",
     )
 
@@ -36,12 +36,18 @@ class Kind:
         self.context = context_of(Stream(aggregate.kind, "-"))
         self.decide = aggregate.decide
         self.evolve = aggregate.evolve
+        self.finished = aggregate.finished
         self._event_types = frozenset((*aggregate.events.types, *SHELL_EVENTS))
-        self.command_decoders: dict[str, Callable[[msgspec.Raw], Message]] = {
-            message.TYPE: msgspec.json.Decoder(message).decode for message in aggregate.commands.types
-        }
         self.encode_state: Callable[[Any], bytes] = msgspec.msgpack.Encoder().encode
         self.decode_state: Callable[[msgspec.Raw], Any] = msgspec.msgpack.Decoder(aggregate.state_type).decode
+
+    def decode_event(self, event: EventEnvelope) -> Message:
+        """The typed message. Raises UnknownMessage, LookupError (an upcast is missing) or msgspec.DecodeError."""
+        return self.aggregate.events.decode(event.type, event.schema_version, event.data)
+
+    def decode_command(self, command: CommandEnvelope) -> Message:
+        """The typed message; an older version is lifted. Raises as decode_event."""
+        return self.aggregate.commands.decode(command.type, command.schema_version, command.data)
 
     def encode_event(self, message: Message) -> msgspec.Raw:
         if type(message) not in self._event_types:
@@ -60,6 +66,9 @@ class Kinds:
     @property
     def contexts(self) -> tuple[str, ...]:
         return tuple(sorted({kind.context for kind in self._kinds.values()}))
+
+    def __iter__(self) -> Iterator[Kind]:
+        return iter(self._kinds.values())
 
     def get(self, name: str) -> Kind | None:
         return self._kinds.get(name)

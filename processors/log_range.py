@@ -1,6 +1,6 @@
 """Read a range of one partition to its end and stop, on a connection that is kept for the next time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from core.ports import Clock, LogReader, LogUnavailable, Record, TopicPartition
@@ -22,8 +22,8 @@ class LogRange:
         with self._renewed_after_failure():
             return self._open().bounds(where)
 
-    def read(self, where: TopicPartition, start: int, end: int) -> Iterator[Record]:
-        """The records in [start, end). Raises LogUnavailable when nothing moves for `timeout_seconds`."""
+    def read(self, where: TopicPartition, start: int, end: int) -> Iterator[Sequence[Record]]:
+        """The records in [start, end), as they come. Raises LogUnavailable when nothing moves for `timeout_seconds`."""
         if start >= end:
             return
         with self._renewed_after_failure():
@@ -31,9 +31,11 @@ class LogRange:
             reader.assign({where: start})
             position, moved_at = start, self._clock.now()
             while position < end:
-                for record in reader.poll(_BATCH, _POLL_SECONDS):
-                    if record.offset < end:
-                        yield record
+                records = reader.poll(_BATCH, _POLL_SECONDS)
+                while records and records[-1].offset >= end:
+                    records.pop()
+                if records:
+                    yield records
                 before, position = position, reader.positions()[where]
                 now = self._clock.now()
                 if position > before:

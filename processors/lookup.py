@@ -4,9 +4,10 @@ from core.eventlog.envelope import CommandEnvelope, Stream
 from core.eventlog.routing import route
 from core.eventlog.topics import Topology
 from processors import dead_letters
+from processors.fold import BadHint, Halted
 from processors.kinds import Kinds
 from processors.partition_state import LiveStream, PartitionState
-from processors.restore import BadHint, Halted, Restorer
+from processors.restore import Restorer
 
 
 class Unfindable(Exception):

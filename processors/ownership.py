@@ -8,9 +8,10 @@ import logging
 from collections.abc import Iterable, Mapping, Set
 
 from core.ports import GroupConsumer, Record, TopicPartition
+from processors.fold import Halted
 from processors.metrics import ProcessorMetrics
 from processors.partition_state import PartitionState
-from processors.restore import Halted, Restorer
+from processors.restore import Restorer
 
 log = logging.getLogger("sealane.processors")
 

@@ -107,7 +107,7 @@ class PartitionState:
 
     def watch_end(self, live: LiveStream) -> None:
         """A stream that is finished, or to which nothing but refusals ever happened, leaves after the retention."""
-        if live.facts == 0 or live.kind.aggregate.finished(live.state):
+        if live.facts == 0 or live.kind.finished(live.state):
             heapq.heappush(self._retiring, (live.touched_at + self._retention, live.name, live.version))
 
     def watch_deadline(self, live: LiveStream) -> None:

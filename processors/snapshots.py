@@ -4,6 +4,7 @@ They are an aid, never the truth: one that was made by other code (another finge
 all of them changes nothing but the time a restore takes.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
@@ -38,6 +39,7 @@ class StreamSnapshot(msgspec.Struct, frozen=True, array_like=True):
     state: msgspec.Raw
 
 
+log = logging.getLogger("sealane.processors")
 _encode = msgspec.msgpack.Encoder().encode
 _decode_checkpoint = msgspec.msgpack.Decoder(Checkpoint).decode
 _decode_stream = msgspec.msgpack.Decoder(StreamSnapshot).decode
@@ -69,17 +71,23 @@ def postpone_checkpoint(state: PartitionState, now: datetime) -> None:
 
 def load(state: PartitionState, latest: Mapping[bytes, bytes], kinds: Kinds, fingerprint: str) -> bool:
     """Fill an empty `state` from the latest record of each key. False: nothing usable, start from the first event."""
-    checkpoint = _decode_checkpoint(latest[CHECKPOINT_KEY]) if CHECKPOINT_KEY in latest else None
-    if checkpoint is None or checkpoint.fingerprint != fingerprint:
+    if CHECKPOINT_KEY not in latest:
+        return False
+    try:
+        checkpoint = _decode_checkpoint(latest[CHECKPOINT_KEY])
+        if checkpoint.fingerprint != fingerprint:
+            log.warning("snapshots of %s:%d were made by other code; folding all events instead", *state.events)
+            return False
+        found = {key.decode(): _decode_stream(value) for key, value in latest.items() if key != CHECKPOINT_KEY}
+    except msgspec.DecodeError as error:
+        log.warning(
+            "snapshots of %s:%d can't be read by this code (%s); folding all events instead", *state.events, error
+        )
         return False
     state.events_next = checkpoint.events_next
     state.head = checkpoint.chain
     state.recorded_at = checkpoint.recorded_at
-    for key, value in latest.items():
-        if key == CHECKPOINT_KEY:
-            continue
-        snapshot = _decode_stream(value)
-        name = key.decode()
+    for name, snapshot in found.items():
         kind = kinds.get(Stream.parse(name).kind)
         # After a change of code the first checkpoint holds every live stream, so what is older has left since.
         if kind is not None and snapshot.fingerprint == fingerprint:

@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from core.ports import LogReader, TopicPartition
-from projections.projector import Projector
+from projections.projector import LogMismatch, Projector
 from projections.store import Connect, stores
 from projections.tables import CARRIED_OVER
 
@@ -23,7 +23,7 @@ _OLD = "_replaced"
 
 
 class RebuildHalted(Exception):
-    """The log holds something this code can't read; the live views stay as they are."""
+    """The log holds something this code can't read, or another one is at work; the live views stay as they are."""
 
 
 @dataclass(frozen=True)
@@ -44,17 +44,31 @@ class Place:
 def rebuild(place: Place, progress: Progress = lambda done, total: None) -> None:
     """Fill the second schema, catch up, swap. `progress` gets (offsets done, offsets in all).
 
-    Raises RebuildHalted, LogUnavailable or psycopg.Error; call again to go on.
+    Raises RebuildHalted, LogUnavailable or psycopg.Error; call again to go on. What an earlier one began on another
+    log is thrown away.
     """
+    place.migrate(place.schema)
     place.migrate(place.second)
-    projector = Projector(place.new_reader(), stores(place.connect(place.second)), place.partitions)
     try:
-        _catch_up(projector, lambda: _remaining(projector), progress)
+        _rebuild(place, progress)
+    except LogMismatch:
+        with place.connect(place.second)() as connection:
+            drop(connection, place.second)
+        place.migrate(place.second)
+        _rebuild(place, progress)
+
+
+def _rebuild(place: Place, progress: Progress) -> None:
+    reader = place.new_reader()
+    projector = Projector(reader, stores(place.connect(place.second)), place.partitions)
+    try:
+        _catch_up(projector, projector.lag, progress)
         with place.connect(place.schema)() as connection:
             # Holds the live projector between two batches, so that no reader ever sees the views go back.
             connection.execute("LOCK TABLE projection_offsets IN EXCLUSIVE MODE")
-            live = stored_offsets(connection)
-            _catch_up(projector, lambda: _behind(projector, live), progress)
+            # Views of another log may be further than this one goes.
+            live = {where: min(at, reader.bounds(where)[1]) for where, at in stored_offsets(connection).items()}
+            _catch_up(projector, lambda: _behind(reader, live), progress)
             projector.close()
             _swap(connection, place)
     finally:
@@ -62,11 +76,18 @@ def rebuild(place: Place, progress: Progress = lambda done, total: None) -> None
 
 
 def fill_up_to(place: Place, schema: str, limits: dict[TopicPartition, int], progress: Progress) -> None:
-    """Project the log into `schema` as far as `limits`. Raises as rebuild()."""
+    """Project the log into `schema` as far as `limits`. Raises as rebuild(); LogMismatch where it ends before."""
     place.migrate(schema)
-    projector = Projector(place.new_reader(), stores(place.connect(schema)), place.partitions, limits=limits)
+    reader = place.new_reader()
+    projector = Projector(reader, stores(place.connect(schema)), place.partitions, limits=limits)
     try:
-        _catch_up(projector, lambda: _behind(projector, limits), progress)
+        for where, wanted in limits.items():
+            if wanted > (end := reader.bounds(where)[1]):
+                raise LogMismatch(
+                    f"the views are at offset {wanted} of {where.topic}:{where.partition}, but the log ends at {end}: "
+                    "its last records are gone, or it is not the log these views were made from."
+                )
+        _catch_up(projector, lambda: _behind(reader, limits), progress)
     finally:
         projector.close()
 
@@ -83,21 +104,20 @@ def drop(connection: Connection, schema: str) -> None:
 def _catch_up(projector: Projector, remaining: Callable[[], int], progress: Progress) -> None:
     while True:
         worked = projector.run_once(0.2)
+        if projector.status.state == "standby":
+            raise RebuildHalted("another rebuild or verification of these views is under way: let it end first")
         for partition, halt in projector.status.halted.items():
             raise RebuildHalted(f"{partition.topic}:{partition.partition}, {halt.reason}")
-        left = remaining() if projector.status.state == "active" else 1
+        left = remaining()
         done = sum(projector.projected().values())
         progress(done, done + left)
         if not worked and left == 0:
             return
 
 
-def _remaining(projector: Projector) -> int:
-    return projector.lag()
-
-
-def _behind(projector: Projector, wanted: dict[TopicPartition, int]) -> int:
-    reached = projector.projected()
+def _behind(reader: LogReader, wanted: dict[TopicPartition, int]) -> int:
+    """Positions step over transaction markers at the end of the log, which no record tells of."""
+    reached = reader.positions()
     return sum(max(0, offset - reached.get(partition, 0)) for partition, offset in wanted.items())
 
 

@@ -12,6 +12,8 @@ from core.eventlog.envelope import EventEnvelope
 
 GENESIS = "0" * 64
 _encoder = msgspec.json.Encoder()
+_FIELD = b'"chain":"'
+_DIGITS = 64
 
 
 def link(previous: str, event: EventEnvelope) -> str:
@@ -28,3 +30,22 @@ def seal(previous: str, event: EventEnvelope) -> EventEnvelope:
 def holds(previous: str, event: EventEnvelope) -> bool:
     """Whether `event` follows `previous` unaltered."""
     return event.chain == link(previous, event)
+
+
+def stored_chain(value: bytes) -> str | None:
+    """The chain value in an event's stored bytes; None: these are no event's bytes.
+
+    The first `"chain":"` is the envelope's own field: quotes inside strings are escaped, and `data` comes last.
+    """
+    start = value.find(_FIELD) + len(_FIELD)
+    end = start + _DIGITS
+    if start < len(_FIELD) or value[end : end + 1] != b'"':
+        return None
+    return value[start:end].decode(errors="replace")
+
+
+def link_stored(previous: str, value: bytes) -> str:
+    """The chain value that stored bytes must carry after `previous`: of the bytes as they are, so that an envelope
+    that gains a field later changes no chain. Raises ValueError where there is no chain field."""
+    start = value.index(_FIELD) + len(_FIELD)
+    return hashlib.sha256(previous.encode() + value[:start] + value[start + _DIGITS :]).hexdigest()

@@ -31,7 +31,8 @@ class EventEnvelope(msgspec.Struct, frozen=True, kw_only=True):
 
     `event_id` is a uuid5 of command id and index; `recorded_at` is UTC with microseconds; `causation_id` is
     the command's id; `stream_version` counts from 1 without gaps, but a refusal to a stream to which nothing has
-    happened (or that has left memory, and no hint names its place) has 0: it is no part of a history; `chain` is 64 hex digits (see chain.py); `data` is the JSON of the event's own struct.
+    happened (or that has left memory, and no hint names its place) has 0: it is no part of a history; `chain` is 64
+    hex digits (see chain.py); `data` is the JSON of the event's own struct.
     """
 
     event_id: str
@@ -49,7 +50,7 @@ class EventEnvelope(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CommandEnvelope(msgspec.Struct, frozen=True, kw_only=True):
-    """One request to an aggregate.
+    """One request to an aggregate. `schema_version` is that of `data`; commands of old have none and are of version 1.
 
     `wants_reply`: the sender waits for the decision, so a command that changes nothing is still answered by
     a `command.ignored` event. `hint` names where the stream's events lie, as (first, last) offsets in the
@@ -64,6 +65,7 @@ class CommandEnvelope(msgspec.Struct, frozen=True, kw_only=True):
     correlation_id: str
     causation_id: str
     issued_at: datetime
+    schema_version: int = 1
     wants_reply: bool = False
     hint: tuple[int, int] | None = None
     data: msgspec.Raw

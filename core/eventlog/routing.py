@@ -56,6 +56,7 @@ def make_command(
     return CommandEnvelope(
         command_id=command_id,
         type=command.TYPE,
+        schema_version=command.VERSION,
         stream=str(stream),
         region=region,
         actor=actor,

@@ -22,6 +22,10 @@ class UnknownMessage(Exception):
     """A stored type or version that this code does not know. Reading on would lose it: halt instead."""
 
 
+class NewerMessage(UnknownMessage):
+    """A known type of a version that this code is too old for."""
+
+
 class Catalogue:
     """The message types one reader knows, by stored name."""
 
@@ -51,9 +55,12 @@ class Catalogue:
         """The typed message. Raises UnknownMessage, or msgspec.ValidationError where data does not fit."""
         kind = self._types.get(type_name)
         if kind is None:
-            raise UnknownMessage(f"type '{type_name}' is unknown to this version of Sealane")
+            raise UnknownMessage(f"type '{type_name}' is unknown to this version of Sealane: run one that knows it")
         if version > kind.VERSION:
-            raise UnknownMessage(f"'{type_name}' version {version} is newer than this code knows ({kind.VERSION})")
+            raise NewerMessage(
+                f"'{type_name}' version {version} is newer than this code knows ({kind.VERSION}): "
+                "run a version of Sealane that knows it"
+            )
         if version == kind.VERSION:
             return self._decoders[type_name].decode(data)
         lifted = self._upcasters.lift(type_name, version, kind.VERSION, msgspec.json.decode(data))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from confluent_kafka import Consumer, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 
-from core.ports import PartitionsCallback, Record, TopicPartition
+from core.ports import PartitionsCallback, Record, TopicPartition, is_gap
 from infra.kafka.connection import CLIENT_ERRORS, Connection, translate
 from infra.kafka.records import DeferredErrors, kafka_partitions, port_partitions, take, to_record
 
@@ -76,7 +76,7 @@ class KafkaGroupConsumer:
                 records.append(to_record(message))
             else:
                 self._errors.note(error, message)
-        return records
+        return [record for record in records if not is_gap(record)]
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         try:

@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, IsolationLevel, KafkaError
 from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # as in admin.py
 
-from core.ports import LogUnavailable, Record, TopicPartition
+from core.ports import LogUnavailable, Record, TopicPartition, is_gap
 from infra.kafka.connection import CLIENT_ERRORS, Connection, translate
 from infra.kafka.records import DeferredErrors, take, to_record
 
@@ -66,9 +66,8 @@ class KafkaLogReader:
                 self._advance(str(message.topic()), int(message.partition() or 0), int(message.offset() or 0))
             else:
                 self._errors.note(error, message)
-        for topic, partition, offset, *_ in records:
-            self._advance(topic, partition, offset + 1)
-        return records
+        self._advance_over(records)
+        return [record for record in records if not is_gap(record)]
 
     def bounds(self, partition: TopicPartition) -> tuple[int, int]:
         bounds = self._stable_bounds(partition)
@@ -105,6 +104,16 @@ class KafkaLogReader:
 
     def close(self) -> None:
         self._consumer.close()
+
+    def _advance_over(self, records: list[Record]) -> None:
+        """Offsets grow within a partition: only the last record of each stretch counts."""
+        last: Record | None = None
+        for record in records:
+            if last is not None and (record[1] != last[1] or record[0] != last[0]):
+                self._advance(last[0], last[1], last[2] + 1)
+            last = record
+        if last is not None:
+            self._advance(last[0], last[1], last[2] + 1)
 
     def _advance(self, topic: str, partition: int, offset: int) -> None:
         where = TopicPartition(topic, partition)

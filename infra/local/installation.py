@@ -53,12 +53,16 @@ class Installation:
         return self.settings.brokers > 1
 
     def prepare(self, progress: Progress) -> None:
-        """Kafka and Postgres side by side. Raises ServerError naming what can't be had."""
+        """Raises ServerError naming what can't be had."""
         choose_port(self.settings.port, "the gateway")
         first, *others = self.settings.regions
         self.ports = {first: self.settings.port}
         if self.regional:
             self.ports |= dict(zip(others, choose_ports(len(others), "a gateway"), strict=True))
+        self.prepare_servers(progress)
+
+    def prepare_servers(self, progress: Progress) -> None:
+        """Kafka and Postgres side by side. Raises ServerError naming what can't be had."""
         self.logs.mkdir(parents=True, exist_ok=True)
         with ThreadPoolExecutor(2) as both:
             broker = both.submit(self._prepare_kafka, progress)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from core.cluster import ReplicaMove
 from core.eventlog.topics import TopicSpec
-from core.ports import LogUnavailable
+from core.ports import LogUnavailable, TopicPartition
 from infra.memory.log import MemoryLog
 
 
@@ -42,6 +42,20 @@ class MemoryTopicAdmin:
     def place(self, moves: Iterable[ReplicaMove]) -> None:
         for move in moves:
             raise LogUnavailable(f"the log in memory has no other place for {move.topic}:{move.partition}")
+
+    def group_offsets(self, group: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        wanted = list(partitions)
+        with self._log.call(self._owner, "admin.group_offsets"):
+            found = self._log.group(group)
+            if found.undecided(wanted):
+                raise LogUnavailable(f"a transaction is about to move the offsets of group {group}")
+            return {where: found.offsets[where] for where in wanted if where in found.offsets}
+
+    def set_group_offsets(self, group: str, offsets: Mapping[TopicPartition, int]) -> None:
+        with self._log.call(self._owner, "admin.set_group_offsets"):
+            if self._log.group(group).members:
+                raise LogUnavailable(f"setting the offsets of group {group}: it has members")
+            self._log.group(group).offsets.update(offsets)
 
     def _spec(self, name: str) -> TopicSpec:
         if name not in self._log.specs:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from core.ports import OutgoingRecord, Record, TopicPartition
+from core.ports import OutgoingRecord, Record, TopicPartition, is_gap
 
 
 @dataclass(eq=False)
@@ -58,8 +58,12 @@ class MemoryPartition:
         offset = max(offset, self.start)
         while offset < end and len(found) < limit:
             entry = self._entries[offset]
-            if entry.record is not None and (entry.transaction is None or entry.transaction.outcome == "committed"):
-                found.append(entry.record)
+            kept = entry.record
+            if kept is None or is_gap(kept):
+                offset += 1
+                continue
+            if entry.transaction is None or entry.transaction.outcome == "committed":
+                found.append(kept)
             offset += 1
         return found, offset
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,12 +24,16 @@ if TYPE_CHECKING:
 
     from agents.connectors.base import Connector, Handler
     from agents.connectors.metrics import ConnectorMetrics
+    from core.eventlog.envelope import Stream
     from core.ports import Producer
+    from processors.replay import Replay
     from processors.shell import Processor
     from projections.log_archive import LogArchiver
     from projections.projector import Projector, ProjectorStatus
+    from projections.rebuild import Place
 
 PROCESSOR_GROUP = "sealane-processors"
+ARCHIVE_GROUP = "sealane-log-archive"
 # The broker answers as soon as there is something; only an idle consumer waits so long.
 IDLE_FETCH_MS = 1000
 # Where the public forges answer; `[forges]` of the settings names others.
@@ -77,11 +82,43 @@ def make_processor(settings: Settings, instance: str) -> "Processor":
     )
 
 
+def replaying(settings: Settings, until: datetime | None, only: "Stream | None") -> "Replay":
+    from core.aggregates import AGGREGATES, POLICIES
+    from processors.kinds import Kinds
+    from processors.replay import Replay
+
+    return Replay(
+        Kinds(AGGREGATES, POLICIES),
+        settings.topology,
+        lambda: KafkaLogReader(kafka(settings), "sealane-replay", settled=True),
+        SystemClock(),
+        until,
+        only,
+    )
+
+
 def migrate_database(settings: Settings) -> None:
     from infra.postgres.connections import sqlalchemy_url
     from projections.migrations.runner import migrate
 
     migrate(sqlalchemy_url(settings.database_url).render_as_string(hide_password=False))
+
+
+def views_place(settings: Settings) -> "Place":
+    """The live views and what rebuilds them. Raises nothing: connections are made when needed."""
+    from infra.postgres.connections import connector, sqlalchemy_url
+    from projections.migrations.runner import DEFAULT_SCHEMA, migrate
+    from projections.projector import partitions_of
+    from projections.rebuild import Place
+
+    url = sqlalchemy_url(settings.database_url).render_as_string(hide_password=False)
+    return Place(
+        connect=lambda schema: connector(settings.database_url, schema, "sealane-rebuild"),
+        migrate=lambda schema: migrate(url, schema),
+        new_reader=lambda: log_reader(settings, "sealane-rebuild"),
+        partitions=partitions_of(settings.topology),
+        schema=DEFAULT_SCHEMA,
+    )
 
 
 def object_store(settings: Settings) -> FilesystemObjects:
@@ -160,6 +197,15 @@ def _traces(settings: Settings, metrics: "ConnectorMetrics") -> "Handler":
 
     export = otlp_exporter(settings.otlp_endpoint, settings.otlp_headers, VERSION)
     return Traces(run_history(settings.database_url), export, SystemClock(), metrics)
+
+
+def connector_topics() -> dict[str, tuple[str, ...]]:
+    """What each connector's group consumes: how far it came belongs to a backup."""
+    from agents.connectors.commit_status import CommitStatus
+    from agents.connectors.definition import Definition
+    from agents.connectors.ingest import Ingest
+
+    return {f"sealane-{each.name}": each.topics for each in (Ingest, Definition, CommitStatus)}
 
 
 def projection_loops(settings: Settings) -> dict[str, Loop]:

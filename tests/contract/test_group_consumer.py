@@ -23,6 +23,17 @@ def test_only_member_gets_every_partition_and_reads_from_the_beginning(world: Wo
     assert [record.offset for record in member.records if record.topic == topics[0]] == [0, 1, 2]
 
 
+def test_gaps_are_never_delivered(world: World) -> None:
+    where = TopicPartition(new_topic(world), 0)
+    gap = OutgoingRecord(*where, None, None)
+    world.producer().send_all([gap, OutgoingRecord(*where, b"k", b"a"), gap, OutgoingRecord(*where, b"k", b"b")])
+
+    member = Member(world, new_name(), where.topic)
+    poll_until(member, lambda: len(member.records) == 2)
+
+    assert [(record.offset, record.value) for record in member.records] == [(1, b"a"), (3, b"b")]
+
+
 def test_next_member_starts_at_the_committed_offset(world: World) -> None:
     where, group = TopicPartition(new_topic(world), 0), new_name()
     fill(world, where.topic, 1)

@@ -40,6 +40,18 @@ def test_keeps_key_headers_and_tombstones(world: World) -> None:
     assert first.timestamp_ms > 0
 
 
+def test_gaps_take_offsets_and_are_never_delivered(world: World) -> None:
+    where = TopicPartition(new_topic(world), 0)
+    gap = OutgoingRecord(*where, None, None)
+    world.producer().send_all([gap, outgoing(where.topic, b"a"), gap, gap, outgoing(where.topic, b"b"), gap])
+
+    reader = world.reader(settled=True)
+    found = read_all(reader, where)
+
+    assert [(record.offset, record.value) for record in found] == [(1, b"a"), (4, b"b")]
+    assert reader.positions() == {where: 6}
+
+
 def test_aborted_records_are_never_delivered_and_are_stepped_over(world: World) -> None:
     where = TopicPartition(new_topic(world), 0)
     producer = world.transactional(new_name())

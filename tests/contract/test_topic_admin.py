@@ -3,9 +3,9 @@
 import pytest
 
 from core.eventlog.topics import TopicSpec
-from core.ports import LogUnavailable
+from core.ports import LogUnavailable, TopicPartition
 from infra.kafka.topics import AddPartitions, ChangeConfig, CreateTopic, TopicMismatch, apply, plan
-from tests.contract.worlds import World, new_name
+from tests.contract.worlds import World, new_name, new_topic
 
 
 def spec(name: str, partitions: int, retention: str = "-1") -> TopicSpec:
@@ -79,3 +79,14 @@ def test_fewer_partitions_are_refused_and_nothing_is_changed(world: World) -> No
 
     assert [each.name for each in refusal.value.refusals] == [shrunk]
     assert fresh not in world.admin().describe()
+
+
+def test_offsets_of_a_group_are_told_and_set(world: World) -> None:
+    group, topic = new_name(), new_topic(world, 3)
+    told, other = TopicPartition(topic, 0), TopicPartition(topic, 2)
+    assert world.admin().group_offsets(group, [told, other]) == {}
+
+    world.admin().set_group_offsets(group, {told: 5})
+
+    assert world.admin().group_offsets(group, [told, other]) == {told: 5}
+    assert world.consumer(group).committed([told]) == {told: 5}

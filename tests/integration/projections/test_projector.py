@@ -21,7 +21,7 @@ def test_batches_of_any_size_give_the_same_rows_as_one_batch(new_place: NewPlace
     history = full_history(2)
     place = new_place(history.log)
     assert project_all(place, batch) == history.total()
-    assert verify(place) is None
+    assert verify(place).difference is None
 
 
 def test_every_event_is_in_the_audit_view_once(new_place: NewPlace) -> None:
@@ -74,7 +74,7 @@ def test_kill_at_any_statement_counts_each_event_once(new_place: NewPlace) -> No
     assert deaths > 10
     project_all(place)
     assert count(place, "audit") == len(history.house.events)
-    assert verify(place) is None
+    assert verify(place).difference is None
 
 
 def test_two_projectors_take_turns(new_place: NewPlace) -> None:
@@ -86,7 +86,7 @@ def test_two_projectors_take_turns(new_place: NewPlace) -> None:
         assert second.status.state == "standby"
         first.close()
         assert second.run_once(0) == history.total() - 20
-    assert verify(place) is None
+    assert verify(place).difference is None
 
 
 def test_zombie_that_lost_its_lock_writes_nothing_twice(new_place: NewPlace) -> None:
@@ -119,7 +119,7 @@ def test_offsets_moved_by_another_make_it_start_over(new_place: NewPlace) -> Non
             connection.execute("UPDATE projection_offsets SET next_offset = next_offset - 1 WHERE next_offset > 0")
             connection.commit()
     project_all(place)
-    assert verify(place) is None
+    assert verify(place).difference is None
 
 
 def test_unreadable_event_halts_its_partition_and_no_other(new_place: NewPlace) -> None:

@@ -1,7 +1,11 @@
 """Rebuilding beside the live views, and finding where they differ from the log."""
 
+from dataclasses import replace
+
 import pytest
 
+from infra.memory.reader import MemoryLogReader
+from projections.projector import LogMismatch
 from projections.rebuild import RebuildHalted, rebuild
 from projections.verify import verify
 from tests.integration.projections.conftest import NewPlace, count, project_all, projecting
@@ -15,11 +19,11 @@ def test_rebuilt_views_equal_the_live_ones_and_replace_wrong_ones(new_place: New
     with place.connect(place.schema)() as connection:
         connection.execute("UPDATE runs SET state = 'lost' WHERE number = 1")
         connection.commit()
-    difference = verify(place)
+    difference = verify(place).difference
     assert difference is not None
     assert "state is 'lost', should be 'finished'" in str(difference)
     rebuild(place)
-    assert verify(place) is None
+    assert verify(place).difference is None
 
 
 def test_missing_and_surplus_rows_are_named(new_place: NewPlace) -> None:
@@ -29,13 +33,13 @@ def test_missing_and_surplus_rows_are_named(new_place: NewPlace) -> None:
     with place.connect(place.schema)() as connection:
         connection.execute("DELETE FROM agents")
         connection.commit()
-        assert "agents (us-east, default, a1) is missing in the live views" in str(verify(place))
+        assert "agents (us-east, default, a1) is missing in the live views" in str(verify(place).difference)
         connection.execute(
             "INSERT INTO agents (region, pool, agent_id, connected_at, last_seen_at)"
             " VALUES ('a', 'b', 'c', now(), now())"
         )
         connection.commit()
-    assert "agents (a, b, c) is missing in the log's own account" in str(verify(place))
+    assert "agents (a, b, c) is missing in the log's own account" in str(verify(place).difference)
 
 
 def test_live_projector_goes_on_in_the_new_views(new_place: NewPlace) -> None:
@@ -52,7 +56,7 @@ def test_live_projector_goes_on_in_the_new_views(new_place: NewPlace) -> None:
             pass
         projector.run_once(0)
     assert count(place, "audit") == len(history.house.events)
-    assert verify(place) is None
+    assert verify(place).difference is None
 
 
 def test_archived_logs_are_carried_over(new_place: NewPlace) -> None:
@@ -80,7 +84,7 @@ def test_interrupted_rebuild_goes_on_where_it_stopped(new_place: NewPlace) -> No
     rebuild(place, lambda done, total: seen.append((done, total)))
     assert seen[0][0] == history.total()
     assert seen[-1] == (history.total(), history.total())
-    assert verify(place) is None
+    assert verify(place).difference is None
 
 
 def test_unreadable_event_leaves_the_live_views_as_they_are(new_place: NewPlace) -> None:
@@ -91,3 +95,59 @@ def test_unreadable_event_leaves_the_live_views_as_they_are(new_place: NewPlace)
     with pytest.raises(RebuildHalted, match=r"sealane\.runs\.events:0, offset"):
         rebuild(place)
     assert count(place, "audit") == len(history.house.events)
+
+
+def test_views_of_another_longer_log_are_replaced(new_place: NewPlace) -> None:
+    """Kafka was restored or made anew: the live views are further than this log goes."""
+    place = new_place(full_history(3).log)
+    project_all(place)
+    shorter = full_history(1)
+    place = replace(place, new_reader=lambda: MemoryLogReader(shorter.log))
+    with pytest.raises(LogMismatch, match=r"the log ends at \d+"):
+        verify(place)
+    rebuild(place)
+    assert count(place, "audit") == len(shorter.house.events)
+    assert verify(place).difference is None
+
+
+def test_rebuild_begun_on_another_log_starts_over(new_place: NewPlace) -> None:
+    place = new_place(full_history(3).log)
+
+    def stop_at_first_progress(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rebuild(place, stop_at_first_progress)
+    shorter = full_history(1)
+    place = replace(place, new_reader=lambda: MemoryLogReader(shorter.log))
+    rebuild(place)
+    assert count(place, "audit") == len(shorter.house.events)
+
+
+def test_second_rebuild_at_the_same_time_is_refused(new_place: NewPlace) -> None:
+    place = new_place(full_history(1).log)
+    refused: list[str] = []
+
+    def try_another(done: int, total: int) -> None:
+        if not refused:
+            with pytest.raises(RebuildHalted) as error:
+                rebuild(place)
+            refused.append(str(error.value))
+
+    rebuild(place, try_another)
+    assert "another rebuild" in refused[0]
+
+
+def test_second_verification_at_the_same_time_is_refused(new_place: NewPlace) -> None:
+    place = new_place(full_history(1).log)
+    project_all(place)
+    refused: list[str] = []
+
+    def try_another(done: int, total: int) -> None:
+        if not refused:
+            with pytest.raises(RebuildHalted) as error:
+                verify(place)
+            refused.append(str(error.value))
+
+    assert verify(place, try_another).difference is None
+    assert "another verification" in refused[0]
