@@ -1,0 +1,10 @@
+"""The rows of the benchmark table, by their number."""
+
+from collections.abc import Callable
+
+from tests.benchmarks import decisions
+from tests.benchmarks.measure import Bench, Row
+
+ROWS: dict[int, Callable[[Bench], Row]] = {
+    1: decisions.measure,
+}
