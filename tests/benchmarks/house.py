@@ -1,4 +1,4 @@
-"""A whole platform as `make up` makes it, role by role as real processes, without its own agents and sample."""
+"""A whole platform as `make up` makes it, role by role as real processes, without the sample and, unless asked for, without agents."""
 
 import os
 import subprocess
@@ -27,10 +27,11 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 class House:
     """`settings` may name less or more than the one region and one processor of the default."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, agents: bool = False, **settings: Any) -> None:
         port = choose_port(0, "the gateway")
         chosen = {"regions": (REGION,), "log_level": "WARNING", **settings}
         self.folder = folder
+        self._with_agents = agents
         self.installation = Installation(Settings(data_dir=str(folder / "data"), port=port, **chosen))
         self._processes: dict[str, tuple[ProcessSpec, Server]] = {}
         self.api = httpx.Client(
@@ -46,6 +47,8 @@ class House:
         command, environment = self.installation.setup_command()
         subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
         for spec in self.installation.platform():
+            self._start(spec)
+        for spec in self.installation.agents() if self._with_agents else ():
             self._start(spec)
         _wait(lambda: self.api.get("/readyz").status_code == 200, "the gateway is not ready")
 
@@ -114,9 +117,9 @@ def _wait(condition: Callable[[], bool], otherwise: str, seconds: float = 60.0) 
 
 
 @contextmanager
-def house(**settings: Any) -> Iterator[House]:
+def house(agents: bool = False, **settings: Any) -> Iterator[House]:
     with scratch_directory() as folder:
-        made = House(folder, **settings)
+        made = House(folder, agents, **settings)
         try:
             made.start()
             yield made
