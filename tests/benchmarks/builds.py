@@ -103,7 +103,9 @@ class Builds:
                 "SELECT r.delivery_id, extract(epoch FROM min(s.started_at)), extract(epoch FROM max(r.finished_at))"
                 " FROM runs r JOIN steps s ON s.run_id = r.id GROUP BY r.delivery_id, r.id"
             ).fetchall()
-        starts = [(self._posted[each], float(first), float(last)) for each, first, last in found if each in self._posted]
+        starts = [
+            (self._posted[each], float(first), float(last)) for each, first, last in found if each in self._posted
+        ]
         expect(len(starts) == count, f"{len(starts)} of {count} runs have steps")
         return [((first - posted) * 1000, (last - posted) * 1000) for posted, first, last in starts]
 

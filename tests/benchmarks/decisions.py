@@ -8,7 +8,7 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from core.eventlog.topics import TopicSpec
-from core.ports import OutgoingRecord
+from core.ports import OutgoingRecord, TopicPartition
 from infra.kafka.admin import KafkaTopicAdmin
 from infra.kafka.connection import Connection
 from processors.options import ProcessorOptions
@@ -62,7 +62,7 @@ def _compare(bench: Bench, connection: Connection, times: int) -> tuple[list[flo
             ours.append(speed)
             written = written or counters.stored(connection)
             raw.append(_raw(connection, warm, count, written, times))
-    copied = counters.stored(connection, counters.TopicPartition(_OUT, 0))
+    copied = counters.stored(connection, TopicPartition(_OUT, 0))
     expect(len(copied) == total * times, f"raw: {len(copied)} records of {total * times}")
     return ours, raw, counters.check_events(counters.stored(connection), total, times)
 

@@ -53,7 +53,7 @@ def _work(history: History, grant: LeaseGranted) -> None:
                 epoch=epoch,
                 agent_id=agent,
                 index=index,
-                outcome=outcome,  # type: ignore[arg-type]
+                outcome=outcome,
                 at=now,
             )
             history.house.send(f"run/{run}", report)

@@ -16,7 +16,7 @@ from infra.embedded.process import ProcessSpec, Server, silent, start_process
 from infra.local.installation import Installation
 from infra.settings import Settings
 from tests.benchmarks.measure import expect
-from tests.support.git_repository import WorkTree
+from tests.support.git_repository import WorkTree, environment
 from tests.support.servers import scratch_directory
 
 REGION = "us-east"
@@ -90,12 +90,20 @@ class House:
         return {name: cpu_of(server.pid) for name, (_, server) in self._processes.items()}
 
     def repository(self, app: str, pipeline: str) -> str:
-        """Push a commit with this pipeline file to the built-in server (it makes one run); answers with its id."""
+        """Push a commit with this pipeline file to the built-in server; answers with its id once its run exists."""
         tree = WorkTree(self.folder / app)
         tree.write(".pipeline.yml", pipeline)
         commit = tree.commit("Benchmark")
         token = self.installation.key.admin_token
-        tree.git("push", "--quiet", f"http://bench:{token}@{HOST}:{self.settings.port}/git/{app}.git", "main")
+        url = f"http://bench:{token}@{HOST}:{self.settings.port}/git/{app}.git"
+        # The push shows its run until that ends; nobody wants to see it here.
+        push = subprocess.Popen(("git", "push", "--quiet", url, "main"), cwd=tree.path, env=environment())
+        try:
+            known = "SELECT 1 FROM runs WHERE app = %s"
+            self.wait_until(lambda database: database.execute(known, (app,)).fetchone() is not None)
+        finally:
+            push.kill()
+            push.wait()
         return commit
 
     def git_url(self, app: str) -> str:

@@ -66,7 +66,9 @@ def measure(bench: Bench) -> Row:
             Line("lines seen by a viewer (SSE)", "lines/s", viewed, raw, GOAL_RATIO),
             Line("lines in the archive", "lines/s", archived, raw, GOAL_RATIO),
             Line("lines seen, against the absolute goal", "lines/s", viewed, (), GOAL_PER_SECOND, True),
-            Line(f"p99 delay at {STEADY_PER_SECOND:,} lines/s in chunks of 20", "ms", late, (), GOAL_P99_MS, True, True),
+            Line(
+                f"p99 delay at {STEADY_PER_SECOND:,} lines/s in chunks of 20", "ms", late, (), GOAL_P99_MS, True, True
+            ),
         ],
         [check],
     )

@@ -96,7 +96,7 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 def spread(values: Sequence[float]) -> str:
     """Smallest and largest repetition."""
-    return f"{number(min(values))}–{number(max(values))}" if len(values) > 1 else "one run"
+    return f"{number(min(values))}-{number(max(values))}" if len(values) > 1 else "one run"
 
 
 def number(value: float) -> str:

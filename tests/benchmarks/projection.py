@@ -107,7 +107,9 @@ def _check(dsn: str, rows: Mapping[str, bytes], records: int, runs: int) -> str:
     expect(audit + deliveries == records, f"{audit} events and {deliveries} deliveries of {records} records")
     expect(finished == runs and steps == runs * 10, f"{finished} of {runs} runs, {steps} steps")
     lines = sum(data.count(b"\n") for data in rows.values())
-    return f"{records:,} records gave {audit:,} rows of audit, {finished:,} runs, {steps:,} steps, {lines:,} rows in all"
+    return (
+        f"{records:,} records gave {audit:,} rows of audit, {finished:,} runs, {steps:,} steps, {lines:,} rows in all"
+    )
 
 
 def _open(dsn: str) -> _Database:

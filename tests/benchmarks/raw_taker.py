@@ -25,7 +25,7 @@ def main(bootstrap: str, topic: str) -> None:
         message = consumer.poll(1.0)
         if message is not None and message.error() is None:
             print((message.value() or b"").decode(), flush=True)
-            consumer.commit(message, asynchronous=False)
+            consumer.commit(message=message)
 
 
 if __name__ == "__main__":

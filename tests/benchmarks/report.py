@@ -52,8 +52,8 @@ def _details(inside: str) -> dict[int, str]:
 
 def _table(row: Row) -> Iterator[str]:
     for line in row.lines:
-        limit = number(line.limit) if line.limit else "–"
-        ratio = f"{line.ratio:.2f}" if line.ratio else "–"
+        limit = number(line.limit) if line.limit else "-"
+        ratio = f"{line.ratio:.2f}" if line.ratio else "-"
         met = {None: "", True: "yes", False: "**no**"}[line.met]
         figure = f"{number(line.figure)} {line.unit}"
         yield f"| {row.number} | {line.what} | {figure} | {limit} | {ratio} | {_goal(line)} | {met} |"

@@ -71,7 +71,9 @@ class Restart:
         self._place.restart("processor-1")
         self._producer.send_all([record])
         self._commands.append(command_id)
-        _until(lambda: any(decode_event(each.value or b"").causation_id == command_id for each in reader.poll(100, 0.5)))
+        _until(
+            lambda: any(decode_event(each.value or b"").causation_id == command_id for each in reader.poll(100, 0.5))
+        )
         seconds = time.perf_counter() - started
         reader.close()
         return seconds
