@@ -7,10 +7,14 @@ from dataclasses import dataclass
 class ProcessorOptions:
     """Counts per partition unless said otherwise; all durations in seconds.
 
-    `code_version` names what evolve means: snapshots made under another one are ignored, not trusted.
+    `code_version` names what evolve means: snapshots made under another one are ignored, not trusted. A transaction
+    costs the broker and all readers the same however little is in it: after a batch of `busy_commands` or more the
+    next one is given `gather_seconds` to grow. An idle system never waits.
     """
 
     max_batch: int = 1000
+    busy_commands: int = 8
+    gather_seconds: float = 0.008
     checkpoint_events: int = 2000
     events_per_snapshot: int = 10
     checkpoint_seconds: float = 60.0

@@ -18,6 +18,7 @@ from core.ports import (
     GroupConsumer,
     LogReader,
     LogUnavailable,
+    Record,
     TopicPartition,
     TransactionalProducer,
 )
@@ -74,6 +75,7 @@ class Processor:
         self._producer: TransactionalProducer | None = None
         self._fenced: Fenced | None = None
         self._failures = 0
+        self._busy = False
         self._retry_at = clock.now()
 
     @property
@@ -124,7 +126,7 @@ class Processor:
     def _turn(self, timeout_seconds: float) -> int:
         consumer, producer = self._clients()
         wait = 0.0 if self._ownership.waiting else self._batches.wait_seconds(timeout_seconds)
-        records = consumer.poll(self._options.max_batch, wait)
+        records = self._poll(consumer, wait)
         if self._fenced is not None:
             raise self._fenced
         moved: set[TopicPartition] = set()
@@ -138,6 +140,15 @@ class Processor:
         if failure is not None:
             raise failure
         return count
+
+    def _poll(self, consumer: GroupConsumer, wait: float) -> list[Record]:
+        """Small batches while there is little to do, large ones under load."""
+        options = self._options
+        if self._busy:
+            self._sleep(options.gather_seconds)
+        records = consumer.poll(options.max_batch, wait)
+        self._busy = options.busy_commands <= len(records) < options.max_batch // 2
+        return records
 
     def _clients(self) -> tuple[GroupConsumer, TransactionalProducer]:
         if self._producer is None:

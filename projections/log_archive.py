@@ -7,7 +7,7 @@ loses nothing: a segment written again replaces itself, and chunks that are know
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,7 +33,12 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (attempt_key, first_seq) DO UPDATE SET last_seq = excluded.last_seq, last_line = excluded.last_line,
   bytes = excluded.bytes, next_offset = excluded.next_offset, last = excluded.last
 """
-_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('sealane-log/' || %s, 0))"
+# In the order of the names, so that two who archive the same logs never wait for each other in a circle.
+_LOCK = """
+SELECT pg_advisory_xact_lock(hashtextextended('sealane-log/' || key, 0))
+FROM (SELECT unnest(%s::text[]) AS key ORDER BY 1) AS wanted
+"""
+_KNOWN = "SELECT attempt_key, max(last_seq) FROM log_segments WHERE attempt_key = ANY(%s) GROUP BY attempt_key"
 _GAP = """
 INSERT INTO log_gaps (attempt_key, first_seq, last_seq, reason, recorded_at) VALUES (%s, %s, %s, %s, now())
 ON CONFLICT DO NOTHING
@@ -93,8 +98,10 @@ class LogArchiver:
     def step(self, consumer: GroupConsumer, connection: psycopg.Connection[tuple[Any, ...]], seconds: float) -> int:
         """One turn: read, archive what is full, ended or old, commit. Answers how many chunks were read."""
         records = consumer.poll(MAX_BATCH, seconds)
-        for record in records:
-            self._take(connection, record)
+        chunks = [(record, chunk) for record in records if (chunk := self._read(record)) is not None]
+        self._begin(connection, chunks)
+        for record, chunk in chunks:
+            self._take(connection, record, chunk)
         if self._close_segments(connection) or records:
             self._commit(consumer)
         return len(records)
@@ -105,26 +112,37 @@ class LogArchiver:
             self._committed.pop(partition, None)
         self._open = {key: segment for key, segment in self._open.items() if segment.partition not in partitions}
 
-    def _take(self, connection: psycopg.Connection[tuple[Any, ...]], record: Record) -> None:
-        partition = TopicPartition(record.topic, record.partition)
-        self._read_to[partition] = record.offset + 1
+    def _read(self, record: Record) -> LogChunk | None:
+        self._read_to[TopicPartition(record.topic, record.partition)] = record.offset + 1
         try:
-            chunk = decode_chunk(record.value or b"")
+            return decode_chunk(record.value or b"")
         except msgspec.DecodeError as error:
             log.error("%s:%d:%d is no log chunk and left out: %s", record.topic, record.partition, record.offset, error)
+            return None
+
+    def _begin(self, connection: psycopg.Connection[tuple[Any, ...]], chunks: list[tuple[Record, LogChunk]]) -> None:
+        """Open a segment for each attempt that has none, behind what is archived of it."""
+        new = {chunk.attempt_key: record for record, chunk in chunks if chunk.attempt_key not in self._open}
+        if not new:
             return
+        known = _next_seqs(connection, new)
+        connection.commit()
+        now = time.monotonic()
+        for key, record in new.items():
+            self._open[key] = OpenSegment(TopicPartition(record.topic, record.partition), known[key], since=now)
+
+    def _take(self, connection: psycopg.Connection[tuple[Any, ...]], record: Record, chunk: LogChunk) -> None:
         segment = self._open.get(chunk.attempt_key)
         if segment is None:
-            segment = OpenSegment(partition, self._next_seq(connection, chunk.attempt_key), since=time.monotonic())
-            connection.commit()
-            self._open[chunk.attempt_key] = segment
+            self._begin(connection, [(record, chunk)])
+            segment = self._open[chunk.attempt_key]
         if chunk.seq < segment.next_seq:
             return
         if chunk.seq > segment.next_seq:
             segment = self._record_gap(connection, segment, chunk)
         self._append(segment, chunk, record)
-        if segment.bytes >= SEGMENT_BYTES or chunk.last:
-            self._archive(connection, chunk.attempt_key)
+        if segment.bytes >= SEGMENT_BYTES:
+            self._archive(connection, [chunk.attempt_key])
 
     def _append(self, segment: OpenSegment, chunk: LogChunk, record: Record) -> None:
         if segment.first is None:
@@ -141,7 +159,7 @@ class LogArchiver:
         """Never silent: the missing chunks are on record, and the segment before them ends. Answers with a new one."""
         log.error("chunks %d to %d of %s are missing", segment.next_seq, chunk.seq - 1, chunk.attempt_key)
         missing = (chunk.attempt_key, segment.next_seq, chunk.seq - 1, "not-received")
-        self._archive(connection, chunk.attempt_key)
+        self._archive(connection, [chunk.attempt_key])
         connection.execute(_GAP, missing)
         connection.commit()
         opened = OpenSegment(segment.partition, chunk.seq, since=time.monotonic())
@@ -149,29 +167,33 @@ class LogArchiver:
         return opened
 
     def _close_segments(self, connection: psycopg.Connection[tuple[Any, ...]], everything: bool = False) -> int:
-        """Archive what waited long enough, and the oldest ones while too much is held in memory."""
+        """Archive what has ended or waited long enough, and the oldest ones while too much is held in memory."""
         now = time.monotonic()
         held = sum(segment.bytes for segment in self._open.values())
         due = []
         for key, segment in sorted(self._open.items(), key=lambda item: item[1].since):
-            if everything or now - segment.since >= IDLE_SECONDS or held > BUFFER_BYTES:
+            if everything or _ended(segment) or now - segment.since >= IDLE_SECONDS or held > BUFFER_BYTES:
                 due.append(key)
                 held -= segment.bytes
-        for key in due:
-            self._archive(connection, key)
+        if due:
+            self._archive(connection, due)
         return len(due)
 
-    def _archive(self, connection: psycopg.Connection[tuple[Any, ...]], key: str) -> None:
-        """Object first, then its index: what the index names is there. Nothing is open for `key` afterwards."""
-        segment = self._open[key]
-        if segment.first is not None and segment.last is not None:
+    def _archive(self, connection: psycopg.Connection[tuple[Any, ...]], keys: list[str]) -> None:
+        """Objects first, then their index: what the index names is there. Nothing is open for `keys` afterwards."""
+        segments = {key: self._open[key] for key in keys if self._open[key].first is not None}
+        if segments:
             # One archiver at a time: one that lost its partition and doesn't know it must not write over the newer.
-            connection.execute(_LOCK, (key,))
-            known = self._next_seq(connection, key)
-            if known <= segment.last.seq:
-                self._save(connection, segment, max(0, known - segment.first.seq))
+            connection.execute(_LOCK, (list(segments),))
+            known = _next_seqs(connection, segments)
+            for key, segment in segments.items():
+                assert segment.first is not None
+                assert segment.last is not None
+                if known[key] <= segment.last.seq:
+                    self._save(connection, segment, max(0, known[key] - segment.first.seq))
             connection.commit()
-        del self._open[key]
+        for key in keys:
+            del self._open[key]
 
     def _save(self, connection: psycopg.Connection[tuple[Any, ...]], segment: OpenSegment, known: int) -> None:
         """All but the `known` first chunks, which are archived already."""
@@ -185,10 +207,6 @@ class LogArchiver:
         values = (first.attempt_key, first.seq, last.seq, first.first_line, last_line, sum(map(len, chunks)), *place)
         connection.execute(_SAVE, values)
 
-    def _next_seq(self, connection: psycopg.Connection[tuple[Any, ...]], key: str) -> int:
-        row = connection.execute("SELECT max(last_seq) FROM log_segments WHERE attempt_key = %s", (key,)).fetchone()
-        return int(row[0]) + 1 if row and row[0] is not None else 0
-
     def _commit(self, consumer: GroupConsumer) -> None:
         """Up to the first chunk that is not archived yet, in each partition."""
         low = dict(self._read_to)
@@ -199,3 +217,14 @@ class LogArchiver:
         if moved:
             consumer.commit(moved)
             self._committed.update(moved)
+
+
+def _next_seqs(connection: psycopg.Connection[tuple[Any, ...]], keys: Iterable[str]) -> dict[str, int]:
+    """The number of the chunk behind what is archived, for each of the attempts."""
+    wanted = list(keys)
+    known = {key: int(last) + 1 for key, last in connection.execute(_KNOWN, (wanted,)).fetchall()}
+    return {key: known.get(key, 0) for key in wanted}
+
+
+def _ended(segment: OpenSegment) -> bool:
+    return segment.last is not None and segment.last.last

@@ -24,6 +24,10 @@ from projections.views.registry import project
 
 PROJECTED_TOPICS = (*EVENTS_TOPICS, WEBHOOKS_TOPIC, DEAD_LETTERS_TOPIC)
 MAX_BATCH = 5000
+# A batch costs about 30 statements and a commit however small it is. While a batch had this many records, the next
+# one is given some time to grow; a quiet system is projected at once.
+BUSY_RECORDS = 50
+GATHER_SECONDS = 0.03
 STANDBY_SECONDS = 1.0
 _BACKOFF_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -92,6 +96,8 @@ class Projector:
                 try:
                     worked = self.run_once(0.5)
                     failures = 0
+                    if BUSY_RECORDS <= worked < self._max_batch // 2:
+                        stop.wait(GATHER_SECONDS)
                     if not worked and self.status.state == "standby":
                         stop.wait(STANDBY_SECONDS)
                 except (psycopg.OperationalError, psycopg.InterfaceError, LogUnavailable) as error:

@@ -29,6 +29,7 @@ class AgentSession:
         self.close_code = 0
         self.close_reason = ""
         self._out: asyncio.Queue[m.HubMessage] = asyncio.Queue(SEND_QUEUE)
+        self._unsent_acks: dict[str, int] = {}
         self._closing = asyncio.Event()
         self._reports: dict[str, deque[tuple[int, asyncio.Future[object]]]] = {}
         self._pending_bytes = 0
@@ -43,11 +44,23 @@ class AgentSession:
             self.close(m.CLOSE_UNAVAILABLE, "the agent does not read")
 
     async def next_message(self) -> m.HubMessage:
-        return await self._out.get()
+        return self._as_of_now(await self._out.get())
+
+    def _as_of_now(self, message: m.HubMessage) -> m.HubMessage:
+        if isinstance(message, m.Ack):
+            return m.Ack(attempt_key=message.attempt_key, number=self._unsent_acks.pop(message.attempt_key))
+        return message
+
+    def _acknowledge(self, attempt_key: str, number: int) -> None:
+        """An acknowledgement that still waits to be sent speaks for all that follow it."""
+        waits = attempt_key in self._unsent_acks
+        self._unsent_acks[attempt_key] = number
+        if not waits:
+            self.say(m.Ack(attempt_key=attempt_key, number=number))
 
     def last_messages(self) -> list[m.HubMessage]:
         """What was said and not sent yet."""
-        return [self._out.get_nowait() for _ in range(self._out.qsize())]
+        return [self._as_of_now(self._out.get_nowait()) for _ in range(self._out.qsize())]
 
     def let_go(self, attempt_key: str, epoch: int) -> bool:
         """Whether the agent held this lease until now."""
@@ -102,6 +115,6 @@ class AgentSession:
         while waiting and waiting[0][1].done() and not waiting[0][1].cancelled() and waiting[0][1].exception() is None:
             acked = waiting.popleft()[0]
         if acked:
-            self.say(m.Ack(attempt_key=attempt_key, number=acked))
+            self._acknowledge(attempt_key, acked)
         if not waiting:
             self._reports.pop(attempt_key, None)

@@ -30,7 +30,9 @@ class KafkaAsyncProducer:
         self, connection: Connection, client_id: str = "sealane-gateway", timeout_seconds: float = 10.0
     ) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._client = Client(producer_config(connection, client_id, timeout_seconds, linger_ms=0.5))
+        config = producer_config(connection, client_id, timeout_seconds, linger_ms=0.5)
+        # What comes while a request is under way goes together with the next: the busier, the larger the requests.
+        self._client = Client({**config, "max.in.flight.requests.per.connection": 1})
         self._outcomes: deque[_Outcome] = deque()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name=f"{client_id}-acks", daemon=True)

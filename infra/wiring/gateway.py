@@ -3,8 +3,10 @@
 import asyncio
 import base64
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 
+import uvloop
 from fastapi import APIRouter, FastAPI, Request
 
 from core.catalog.commands import APP_COMMANDS, CreateApp, UpdateApp
@@ -32,6 +34,7 @@ from gateway.services import GatewayServices, GatewaySettings, Redelivered
 from gateway.state import GatewayState
 from gateway.version import VERSION
 from gateway.webhooks.deliveries import deliver_builtin, redeliver
+from gateway.webhooks.known_apps import KnownApps
 from gateway.webhooks.router import webhooks_router
 from gateway.webhooks.services import WebhookServices
 from infra.clock import SystemClock
@@ -53,7 +56,8 @@ from projections.queries.runs import correlation_of_run
 
 def serve_gateway(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT."""
-    asyncio.run(_serve(settings))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings))
 
 
 async def _serve(settings: Settings) -> None:
@@ -81,10 +85,12 @@ class GatewayWiring:
         self._cluster = cluster_admin(settings)
         self._bus = LogCommandBus(self._topology, self._producer, self._tail)
         self._authenticator = Authenticator(self._owner, self._clock, self._bootstrap())
+        known_apps = KnownApps(lambda urls: app_queries.apps_by_repository(self._db, urls), time.monotonic)
+        self._tail.listen(lambda item: known_apps.see(item.event))
         self._webhooks = WebhookServices(
             topology=self._topology,
             producer=self._producer,
-            apps_by_repository=lambda urls: app_queries.apps_by_repository(self._db, urls),
+            apps_by_repository=known_apps.by_repository,
             webhook_secret=self._key.webhook_secret,
             clock=self._clock,
             new_id=lambda: secrets.token_hex(16),
