@@ -12,7 +12,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from agents.backoff import Backoff
 from agents.connection import HubConnection, Outbox, RefusedForGood
 from core.protocol import messages as m
-from tests.integration.agents.bench import Bench
+from tests.integration.agents.bench import Bench, offer
 
 WELCOME = m.encode(m.Welcome(session="s"))
 TRIES = 4
@@ -114,4 +114,6 @@ async def test_hub_that_refuses_for_now_is_asked_again(bench: Bench, code: int) 
 async def test_goodbye_of_the_hub_makes_the_agent_leave(bench: Bench) -> None:
     async with connected(bench, StrangeHub([WELCOME], m.CLOSE_LEFT)), asyncio.timeout(30):
         await bench.worker.draining.wait()
-        await bench.worker.ended()
+
+    bench.worker.take(offer())
+    assert m.RefuseLease(attempt_key=offer().spec.attempt_key, epoch=1, reason="draining") in bench.said
