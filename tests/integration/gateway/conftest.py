@@ -22,8 +22,9 @@ def house(kafka_template: Path, postgres: str, tmp_path_factory: pytest.TempPath
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def hand(house: GatewayHouse) -> Hand:
+    """Connected anew: it sends no heartbeats, so half a minute later it counts as lost."""
     return Hand(house)
 
 
