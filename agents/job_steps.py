@@ -17,6 +17,11 @@ from core.runs.spec import JobSpec, StepOutcome, StepResult
 
 # Steps that run although the job failed, timed out or was cancelled have this long; the Run waits a minute for us.
 CLEANUP_SECONDS = 30.0
+_SKIPPED = {
+    "success": "its condition is false",
+    "failure": "the job has failed",
+    "cancelled": "the job was cancelled",
+}
 
 
 class JobSteps:
@@ -84,7 +89,7 @@ class JobSteps:
         self._deadline = time.monotonic() + CLEANUP_SECONDS
 
     def _skip(self, index: int, step: Step) -> None:
-        why = "no time is left for it" if self._over else f"the job is {self._verdict.status}"
+        why = "no time is left for it" if self._over else _SKIPPED[self._verdict.status]
         result = StepResult(index, step.name, "skipped", reason=why)
         self.results.append(result)
         self._reports.step_finished(result)

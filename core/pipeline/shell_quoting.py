@@ -5,6 +5,7 @@ This follows the quoting of bash and sh; it judges no command (`bash -c "..."` e
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -14,7 +15,7 @@ Situation = Literal["plain", "single", "escaped", "quoted-heredoc", "arithmetic"
 MARK: Final = "\0"
 _HEREDOC = re.compile(r"<<(-?)[ \t]*((?:'[^'\n]*'|\"[^\"\n]*\"|\\.|[^\s'\"\\;&|<>()])+)")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_COMPARED = re.compile(r"\[\[ [^\n]*?-(?:eq|ne|lt|le|gt|ge)\b[^\n]*?\]\]")
+_COMPARES_NUMBERS = re.compile(r"-(?:eq|ne|lt|le|gt|ge)\b")
 _SUBSCRIPT = re.compile(r"\w\[$")
 _ARITHMETIC_EXPANSION = re.compile(r"\$\{[!#]?\w+(?:\[[^\]]*|:(?![-=?+])[^}]*)$")
 _BREAKS = frozenset(" \t\n;&|()<>")
@@ -41,12 +42,8 @@ class _Reader:
         self._open = [_Frame("code")]
         self._heredocs: list[tuple[str, bool, bool]] = []
         self._found: dict[int, Situation] = {}
-        self._compared = {
-            match.start() + place
-            for match in _COMPARED.finditer(script)
-            for place, character in enumerate(match[0])
-            if character == MARK
-        }
+        self._backquotes = 0
+        self._compared = set(_compared(script))
 
     def read(self) -> list[Situation]:
         while self._at < len(self._script):
@@ -85,7 +82,7 @@ class _Reader:
 
     def _quoted_brace(self) -> bool:
         """In `"${x:-'a'}"` the single quotes are text."""
-        return self._open[-1].kind == "brace" and any(frame.kind == "double" for frame in self._open[:-1][-1:])
+        return self._open[-1].kind == "brace" and self._open[-2].kind == "double"
 
     def _push(self, kind: Literal["code", "double", "brace", "arithmetic", "backquote"], length: int) -> None:
         self._open.append(_Frame(kind))
@@ -104,12 +101,13 @@ class _Reader:
                 return True
         if self._script[self._at] != "`":
             return False
-        if any(frame.kind == "backquote" for frame in self._open):
+        if self._backquotes:
             while self._open[-1].kind != "backquote":
                 self._open.pop()
             self._pop()
         else:
             self._push("backquote", 1)
+        self._backquotes = 1 - self._backquotes
         return True
 
     def _in_double_quotes(self) -> None:
@@ -203,3 +201,13 @@ class _Reader:
                 odd = (place - self._at - len(line[: place - self._at].rstrip("\\"))) % 2
                 self._found[place] = "quoted-heredoc" if quoted else "escaped" if odd else "plain"
         self._at += len(line) + 1
+
+
+def _compared(script: str) -> Iterator[int]:
+    """The marks in a `[[ ]]` that compares numbers."""
+    start = 0
+    for line in script.split("\n"):
+        opens, closes = line.find("[[ "), line.rfind("]]")
+        if MARK in line and 0 <= opens < closes and _COMPARES_NUMBERS.search(line, opens, closes):
+            yield from (start + place for place in range(opens, closes) if line[place] == MARK)
+        start += len(line) + 1

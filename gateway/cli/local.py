@@ -41,6 +41,7 @@ def run_local(inputs: dict[str, str], approve: bool | None, unsafe: bool) -> int
         executor = make_executor(config, "local", ())
         try:
             _tell_isolation(executor, unsafe)
+            _refuse_images(plan, executor)
             for warning in plan.warnings:
                 console.print(f"warning: {warning}", style="dim yellow", markup=False, soft_wrap=True)
             return _run(plan, executor, data, project, approve)
@@ -70,6 +71,14 @@ def _tell_isolation(executor: Executor, unsafe: bool) -> None:
         message = f"no sandbox works here ({isolation.detail}); install bubblewrap, or allow --unsafe-no-sandbox"
         raise CliError(message, Exit.REFUSED, "no-sandbox")
     console.print(f"isolation: {isolation.kind}", style="dim", markup=False)
+
+
+def _refuse_images(plan: Plan, executor: Executor) -> None:
+    """An agent would refuse each job, again and again."""
+    asking = next((stage.name for stage in plan.stages for job in stage.jobs if job.image), None)
+    if asking is not None and not executor.runs_images:
+        message = f"stage '{asking}' asks for an image, but jobs run as processes here; remove 'image' to try it"
+        raise CliError(message, Exit.REFUSED, "image-unavailable")
 
 
 def _run(plan: Plan, executor: Executor, data: Path, project: Project, approve: bool | None) -> int:

@@ -114,7 +114,8 @@ class LocalRun:
         self._took[queued.stage] = self._took.get(queued.stage, 0.0) + took
         why = f": {end.detail or end.reason}" if end.outcome != "success" else ""
         name = (queued.spec.name, STATE_STYLE.get(end.outcome, ""))
-        console.print(Text.assemble(mark(end.outcome), " ", name, why, (f"  {duration(took)}", "dim")))
+        line = Text.assemble(mark(end.outcome), " ", name, why, (f"  {duration(took)}", "dim"))
+        console.print(line, soft_wrap=True)
         self._tell(end)
 
     def _interrupted(self) -> None:

@@ -146,6 +146,29 @@ def test_broken_file_runs_nothing_and_names_every_problem(shop: Shop) -> None:
     assert "▶" not in done.stdout
 
 
+def test_image_is_refused_before_anything_runs(shop: Shop) -> None:
+    shop.write("stages: [{name: a, steps: [{run: x}]}, {name: b, image: 'alpine:3', steps: [{run: x}]}]\n")
+    done = shop.run()
+    assert done.returncode == 4
+    assert "stage 'b' asks for an image" in done.stdout
+    assert "▶" not in done.stdout
+
+
+def test_machine_without_a_sandbox_runs_nothing_unless_told_to(shop: Shop) -> None:
+    tools = shop.cache / "tools"
+    tools.mkdir()
+    for name in ("git", "bash", "sh"):
+        (tools / name).symlink_to(str(shutil.which(name)))
+    shop.environment["PATH"] = str(tools)
+    shop.write("stages: [{name: a, steps: [{uses: git-checkout}, {run: echo ran}]}]\n")
+    refused = shop.run()
+    assert refused.returncode == 4
+    assert "no sandbox works here" in refused.stdout
+    assert "▶" not in refused.stdout
+    allowed = shop.run("--unsafe-no-sandbox")
+    assert "isolation: none" in allowed.stdout
+
+
 def test_failing_step_ends_its_job_and_skips_what_needs_it(shop: Shop) -> None:
     shop.write(
         "stages:\n  - {name: a, steps: [{run: no-such-tool --version}, {run: echo unreached}]}\n"
