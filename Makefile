@@ -8,7 +8,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check format docs lock venv
+.PHONY: help up down test check simulate format docs lock venv
 
 help: ## Says what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -28,6 +28,10 @@ check: venv ## Format, lint, types, import contract, budgets and fast tests
 	$(BIN)/mypy
 	@said=$$($(BIN)/lint-imports 2>&1) || { echo "$$said"; exit 1; }
 	$(BIN)/pytest --quiet tests/architecture tests/unit
+
+simulate: venv ## Random histories in memory, full of faults: SEEDS=1000 | SEED=7 | MUTANT=name
+	@exec $(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) \
+		$(if $(MUTANT),--mutant $(MUTANT)) $(ARGS)
 
 format: venv ## Formats the code and fixes what can be fixed
 	$(BIN)/ruff format .

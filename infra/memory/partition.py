@@ -67,6 +67,11 @@ class MemoryPartition:
             offset += 1
         return found, offset
 
+    def read_all(self, offset: int, limit: int) -> tuple[list[Record], int]:
+        """As read(), but with what is not committed, or never was: isolation level read_uncommitted."""
+        entries = self._entries[max(offset, self.start) :][:limit]
+        return [each.record for each in entries if each.record is not None], max(offset, self.start) + len(entries)
+
     def compact(self) -> None:
         """Keep the latest committed record of each key; tombstones go with what they delete."""
         latest: dict[bytes | None, int] = {}

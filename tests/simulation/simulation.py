@@ -34,6 +34,7 @@ class Result:
     options: Options
     violations: list[str] = field(default_factory=list)
     last: list[str] = field(default_factory=list)
+    lines: int = 0
     digest: str = ""
     runs: int = 0
     events: int = 0
@@ -89,6 +90,7 @@ def _play(world: World) -> Result:
         options,
         checks.violations,
         list(trace.last),
+        trace.lines,
         trace.digest(),
         len(checks.runs.requested),
         checks.observer.events,

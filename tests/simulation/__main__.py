@@ -1,0 +1,71 @@
+"""`make simulate`: one seed, twice, with its trace compared; or many seeds on all cores; or a mutant until it is found."""
+
+import argparse
+import itertools
+import sys
+from pathlib import Path
+
+from tests.simulation.many import simulate_many
+from tests.simulation.mutants import MUTANTS, mutant
+from tests.simulation.report import explain, summary
+from tests.simulation.simulation import Result, simulate
+
+MOST_SEEDS_FOR_A_MUTANT = 200
+
+
+def main(arguments: list[str]) -> int:
+    """0: all is well (a mutant: found); 1: a seed failed (a mutant: not found), or a trace differed."""
+    parser = argparse.ArgumentParser(prog="make simulate", description=__doc__)
+    parser.add_argument("--seed", type=int, help="simulate this seed twice")
+    parser.add_argument("--seeds", type=int, default=100, help="simulate so many seeds")
+    parser.add_argument("--first", type=int, default=1, help="the first of them")
+    parser.add_argument("--mutant", choices=sorted(MUTANTS), default="", help="plant this bug")
+    parser.add_argument("--trace", type=Path, help="write every line of the trace to this file (with --seed)")
+    given = parser.parse_args(arguments)
+    if given.seed is not None:
+        return _one(given.seed, given.mutant, given.trace)
+    if given.mutant:
+        return _hunt(given.mutant, given.first)
+    total = simulate_many(range(given.first, given.first + given.seeds))
+    print(
+        f"{total.seeds} seeds, {total.runs} runs, {total.events} events in {total.seconds:.0f} s "
+        f"({total.runs / total.seconds:.0f} runs/s): "
+        + (f"{len(total.failed)} failed: {', '.join(map(str, total.failed))}" if total.failed else "all well")
+    )
+    return 1 if total.failed else 0
+
+
+def _one(seed: int, name: str, trace: Path | None) -> int:
+    results: list[Result] = []
+    with mutant(name):
+        if trace is None:
+            results.append(simulate(seed))
+        else:
+            with trace.open("w") as file:
+                results.append(simulate(seed, file))
+        results.append(simulate(seed))
+    first, second = results
+    print(explain(first, name) if first.violations else summary(first))
+    if first.digest != second.digest:
+        print(f"the second time the trace was another one: {second.digest}")
+        return 1
+    print("the second time gave the same trace")
+    return 1 if first.violations else 0
+
+
+def _hunt(name: str, first: int) -> int:
+    with mutant(name):
+        for number in itertools.count(1):
+            result = simulate(first + number - 1)
+            if result.violations:
+                print(explain(result, name))
+                print(f"mutant {name} is found by seed {result.seed}, after {number} seeds")
+                return 0
+            if number == MOST_SEEDS_FOR_A_MUTANT:
+                break
+    print(f"mutant {name} was not found by {MOST_SEEDS_FOR_A_MUTANT} seeds")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

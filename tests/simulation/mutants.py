@@ -1,0 +1,112 @@
+"""Bugs planted on purpose, one at a time: what a simulation is worth shows in whether it finds them.
+
+Each mutant replaces a piece of production code while a seed is simulated; none of it is left afterwards.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from importlib import import_module
+from typing import Any
+
+from core.aggregate import Rejected
+from core.ports import OutgoingRecord, Record, TopicPartition
+from infra.memory.log import MemoryLog
+from infra.memory.reader import MemoryLogReader
+from processors import snapshots
+from processors.partition_state import PartitionState
+from projections.changes import Changes
+from projections.store import ViewStore
+
+
+def mutant(name: str) -> AbstractContextManager[None]:
+    """The production code with this bug; "" is the code as it is. Raises KeyError for a name there is not."""
+    return _planted(MUTANTS[name]) if name else nullcontext()
+
+
+@contextmanager
+def _planted(pieces: dict[str, Any]) -> Iterator[None]:
+    """`pieces` by `package.module:attribute` or `package.module:Class.method`."""
+    before: list[tuple[Any, str, Any]] = []
+    for place, piece in pieces.items():
+        module, _, path = place.partition(":")
+        owner: Any = import_module(module)
+        *classes, name = path.split(".")
+        for each in classes:
+            owner = getattr(owner, each)
+        before.append((owner, name, getattr(owner, name)))
+        setattr(owner, name, piece)
+    try:
+        yield
+    finally:
+        for owner, name, piece in before:
+            setattr(owner, name, piece)
+
+
+class EagerReader(MemoryLogReader):
+    """Reads what is not committed yet, as with `isolation.level=read_uncommitted`: clients are answered too early."""
+
+    def __init__(self, log: MemoryLog, owner: str) -> None:
+        super().__init__(log, owner)
+        self._eager = log
+
+    def _read(self, max_records: int) -> list[Record]:
+        found: list[Record] = []
+        for where, offset in self._positions.items():
+            records, self._positions[where] = self._eager.partition(where).read_all(offset, max_records - len(found))
+            found += records
+        return found
+
+
+def _held_whatever_the_epoch(draft: Any, command: Any) -> Any:
+    """As core.pools.leases, but who was offered the attempt once may still speak for it."""
+    lease = draft.before.leases.get(command.attempt_key)
+    if lease is None or lease.agent_id != command.agent_id:
+        raise Rejected("stale-lease", f"agent {command.agent_id} does not hold {command.attempt_key}")
+    return lease
+
+
+def _holds_whatever_the_epoch(job: Any, word: Any) -> bool:
+    """As core.runs.attempts."""
+    return job.status == "running" and (job.attempt, job.agent_id) == (word.attempt, word.agent_id)
+
+
+def _match_forgetting(self: Any, records: Any, moved: Any) -> list[tuple[PartitionState, Record]]:
+    """As processors.ownership, but commands that come while their partition is being restored are passed over."""
+    work = []
+    for record in records:
+        where = TopicPartition(record.topic, record.partition)
+        if where not in moved and where in self.live:
+            work.append((self.live[where], record))
+    return work
+
+
+def _stale_checkpoint(state: PartitionState, fingerprint: str) -> Iterator[OutgoingRecord]:
+    """As processors.snapshots, but each stream's snapshot is the one before: its last events are not in it."""
+    for record in _checkpoint_records(state, fingerprint):
+        key = (*state.events, record.key)
+        earlier, _earlier[key] = _earlier.get(key, record), record
+        yield record if record.key == snapshots.CHECKPOINT_KEY or record.value is None else earlier
+
+
+_checkpoint_records = snapshots.checkpoint_records
+_earlier: dict[tuple[Any, ...], OutgoingRecord] = {}
+
+
+def _write_offsets_first(store: ViewStore, before: Any, after: Any, changes: Changes, copy: bool) -> None:
+    """As projections.projector, but the offsets are committed before the rows."""
+    store.advance(before, after)
+    store.commit()
+    store.write(changes, copy)
+    store.commit()
+
+
+MUTANTS: dict[str, dict[str, Any]] = {
+    "reply-before-commit": {"tests.simulation.world.gateway:MemoryLogReader": EagerReader},
+    "epoch-check-left-out": {
+        "core.pools.leases:_held_lease": _held_whatever_the_epoch,
+        "core.runs.attempts:_holds": _holds_whatever_the_epoch,
+    },
+    "command-dropped-at-a-rebalance": {"processors.ownership:Ownership.match": _match_forgetting},
+    "snapshot-before-its-events": {"processors.snapshots:checkpoint_records": _stale_checkpoint},
+    "projection-offset-outside-its-transaction": {"projections.projector:_write_all": _write_offsets_first},
+}
