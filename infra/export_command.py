@@ -40,9 +40,9 @@ def export(
             raise CliError("where to? Say --to FOLDER (or --verify FOLDER)", Exit.USAGE, "folder-missing")
         return _export(to, as_json)
     except ExportError as error:
-        raise CliError(f"{error} [{error.code}]", Exit.REFUSED, error.code) from error
+        raise CliError(str(error), Exit.REFUSED, error.code) from error
     except ObjectStoreUnavailable as error:
-        raise CliError(f"{error} [{error.code}]", Exit.UNAVAILABLE, error.code) from error
+        raise CliError(str(error), Exit.UNAVAILABLE, error.code) from error
 
 
 def _export(folder: Path, as_json: bool) -> None:

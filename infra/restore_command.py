@@ -41,7 +41,7 @@ def restore(into: Path, source: Path, as_json: bool) -> None:
             with _servers(settings) as running:
                 manifest = restore_all(running, export, step("restoring", "offsets"))
     except ExportError as error:
-        raise CliError(f"{error} [{error.code}]", Exit.REFUSED, error.code) from error
+        raise CliError(str(error), Exit.REFUSED, error.code) from error
     except ServerError as error:
         raise CliError(str(error), Exit.UNAVAILABLE, error.code) from error
     assert manifest.cut is not None

@@ -23,7 +23,7 @@ def setup() -> None:
     try:
         roles.setup(with_running_servers(settings_or_error()))
     except TopicMismatch as error:
-        raise CliError(f"{error} [{error.code}]", Exit.REFUSED, error.code) from error
+        raise CliError(str(error), Exit.REFUSED, error.code) from error
     except CommandError as error:
         detail = f"the tables were made by another version of Sealane, maybe a newer one: {error}"
         raise CliError(f"{detail} [database-unknown]", Exit.REFUSED, "database-unknown") from error

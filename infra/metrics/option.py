@@ -23,4 +23,4 @@ def metrics_port_errors() -> Iterator[None]:
     try:
         yield
     except MetricsPortTaken as error:
-        raise CliError(f"{error} [{error.code}]", Exit.INVALID_INPUT, error.code) from error
+        raise CliError(str(error), Exit.INVALID_INPUT, error.code) from error
