@@ -89,6 +89,26 @@ def upstream(graph: Graph, stages: Iterable[str]) -> frozenset[str]:
     return _closure(graph, stages)
 
 
+class Earlier:
+    """Which stages have ended before which. One number of as many bits as there are stages stands for a set of them."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.stages: Graph = graph
+        self._bits = {name: 1 << place for place, name in enumerate(graph)}
+        self._before: dict[str, int] = {}
+        for name in order(graph):
+            before = 0
+            for need in graph[name]:
+                before |= self._bits.get(need, 0) | self._before.get(need, 0)
+            self._before[name] = before
+
+    def comes_before(self, one: str, other: str) -> bool:
+        """Whether `other` needs `one`, directly or not. On and behind a cycle everything is thought to."""
+        if other not in self._before:
+            return other in self.stages
+        return bool(self._before[other] & self._bits[one])
+
+
 def downstream(graph: Graph, stages: Iterable[str]) -> frozenset[str]:
     """All that needs one of these stages, directly or not: what a re-run from them runs besides them."""
     return _closure(_dependents(graph), stages)

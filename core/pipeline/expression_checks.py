@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from core.pipeline.checks import check_document, stage_name
-from core.pipeline.dag import upstream
+from core.pipeline.checks import check_document
 from core.pipeline.engine import Expression, ExpressionError, compile_expression
 from core.pipeline.expression_types import is_number, mistakes
 from core.pipeline.expressions import condition_piece, pieces
@@ -29,8 +28,7 @@ def check_everything(root: Section, report: Report) -> None:
         if key != "stages":
             _check_all(value, scopes.of_the_run(), report)
     for stage in root.get("stages", []):
-        name = stage_name(stage)
-        scope = scopes.of_stage(stage, upstream(graph, [name]) if name in graph else frozenset())
+        scope = scopes.of_stage(stage)
         _check_all(stage, scope, report)
         for step in stage.get("steps", []):
             if isinstance(script := step.get("run"), Template):
@@ -51,6 +49,11 @@ class _PlaceCheck:
         self._report = report
 
     def run(self) -> None:
+        if isinstance(self._place, Template) and OPENING not in self._place.text:
+            return
+        if self._report.full:
+            self._report.stop()
+            return
         try:
             found = list(self._pieces())
         except ExpressionError as error:
@@ -78,7 +81,7 @@ class _PlaceCheck:
     def _pieces(self) -> Iterator[Piece]:
         if isinstance(self._place, Condition):
             yield condition_piece(self._place.text)
-        elif OPENING in self._place.text:
+        else:
             yield from (piece for piece in pieces(self._place.text) if piece.is_expression)
 
     def _check(self, expression: Expression, start: int) -> None:

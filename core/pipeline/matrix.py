@@ -56,12 +56,19 @@ class Matrix:
     def combinations(self) -> list[Combination]:
         """All of them, in the order of the axes. Each has the names that apply to it."""
         original = [dict(zip(self.axes, values, strict=True)) for values in product(*self.axes.values())]
-        kept = [c for c in original if not any(_fits(entry, c) for entry in self.exclude)] if self.axes else []
+        left_out = _by_keys(self.exclude)
+        kept = [c for c in original if not any(_chosen(c, keys) in some for keys, some in left_out.items())]
+        kept = kept if self.axes else []
         added: list[Combination] = []
         extended = [dict(combination) for combination in kept]
+        places: dict[tuple[str, ...], dict[tuple[str, ...], list[int]]] = {}
         for entry in self.include:
-            axes = {name: value for name, value in entry.items() if name in self.axes}
-            hits = [i for i, combination in enumerate(kept) if _fits(axes, combination)]
+            keys = tuple(name for name in entry if name in self.axes)
+            if keys not in places:
+                places[keys] = {}
+                for index, combination in enumerate(kept):
+                    places[keys].setdefault(_chosen(combination, keys), []).append(index)
+            hits = places[keys].get(_chosen(entry, keys), [])
             for index in hits:
                 extended[index].update(entry)
             if not hits:
@@ -69,8 +76,16 @@ class Matrix:
         return extended + added
 
 
-def _fits(entry: Combination, combination: Combination) -> bool:
-    return all(combination.get(name) == value for name, value in entry.items())
+def _by_keys(entries: list[Combination]) -> dict[tuple[str, ...], set[tuple[str, ...]]]:
+    """The entries that name the same axes together: hundreds of them are one look-up for each combination."""
+    found: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
+    for entry in entries:
+        found.setdefault(tuple(entry), set()).add(tuple(entry.values()))
+    return found
+
+
+def _chosen(combination: Combination, keys: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(combination[key] for key in keys)
 
 
 @dataclass(frozen=True)

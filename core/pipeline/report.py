@@ -7,6 +7,7 @@ from core.pipeline.nodes import Node, Scalar, quoted
 from core.pipeline.problems import Problem
 
 MAX_PROBLEMS = 200
+MAX_COMPARED = 200
 
 
 class Report:
@@ -17,6 +18,7 @@ class Report:
         self._problems: list[Problem] = []
         self._seen: set[tuple[int, int, str, str]] = set()
         self._dropped = 0
+        self._stopped = False
         self.warnings: list[str] = []
 
     def at(
@@ -31,7 +33,7 @@ class Report:
         # An alias is checked wherever it is used, but what it holds is wrong only once.
         if (line, column, code, message) in self._seen:
             return
-        if len(self._problems) >= MAX_PROBLEMS:
+        if self.full:
             self._dropped += 1
             return
         self._seen.add((line, column, code, message))
@@ -50,7 +52,7 @@ class Report:
         where: str = "",
     ) -> None:
         """`node` names something that does not exist: says so, and what was probably meant."""
-        suggestion = did_you_mean(node.text, known)
+        suggestion = "" if self.full else did_you_mean(node.text, known)
         hint = f"; {suggestion}" if suggestion else ""
         self.add(
             node,
@@ -65,14 +67,24 @@ class Report:
             self.warnings.append(text)
 
     @property
+    def full(self) -> bool:
+        """Whether what comes now is only counted: then nothing dear needs to be done for it."""
+        return len(self._problems) >= MAX_PROBLEMS
+
+    def stop(self) -> None:
+        """The rest of the file is not looked at; the last problem says so."""
+        self._stopped = True
+
+    @property
     def clean(self) -> bool:
         return not self._problems
 
     def problems(self) -> tuple[Problem, ...]:
         ordered = sorted(self._problems, key=lambda p: (p.line, p.column))
-        if self._dropped:
+        if self._dropped or self._stopped:
             last = ordered[-1]
-            text = f"and {self._dropped} more problems, not listed; fix these first"
+            more = "and more" if self._stopped else f"and {self._dropped} more problems"
+            text = f"{more}, not listed; fix these first"
             ordered.append(Problem("too-many-problems", text, last.line, last.column, file=self.file))
         return tuple(ordered)
 
@@ -82,5 +94,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if len(word) > 64:
         return ""
     folded = {name.casefold().replace("-", "_"): name for name in known}
+    if len(folded) > MAX_COMPARED:
+        # Among thousands only those that are likely: comparing is dear.
+        likely = [name for name in folded if name[:1] == word[:1].casefold() and abs(len(name) - len(word)) < 3]
+        folded = {name: folded[name] for name in likely[:MAX_COMPARED]}
     near = difflib.get_close_matches(word.casefold().replace("-", "_"), folded, n=1, cutoff=0.6)
     return f"did you mean '{folded[near[0]]}'?" if near else ""

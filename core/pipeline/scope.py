@@ -1,9 +1,10 @@
 """What expressions may name at a place of the file, and of which type it is."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from core.pipeline.checks import Graph
+from core.pipeline.checks import Graph, stage_name
+from core.pipeline.dag import Earlier
 from core.pipeline.expression_types import Type
 from core.pipeline.inputs import declared_inputs
 from core.pipeline.matrix import Matrix
@@ -31,11 +32,11 @@ class Slip(NamedTuple):
 class Scope:
     """`names`: for each root with fixed names, these names; a root that is missing there is not judged."""
 
-    def __init__(self, names: dict[str, list[str]], inputs: dict[str, Section], graph: Graph, before: frozenset[str]):
+    def __init__(self, names: dict[str, list[str]], inputs: dict[str, Section], earlier: Earlier, stage: str) -> None:
         self._names = names
         self._inputs = inputs
-        self._graph = graph
-        self._before = before
+        self._earlier = earlier
+        self._stage = stage
 
     def slips(self, reference: Reference, contexts: frozenset[str]) -> Iterator[Slip]:
         """What is wrong with the name; `contexts` are the roots that may be named here."""
@@ -73,10 +74,10 @@ class Scope:
         if not path:
             yield Slip("unknown-value", "'stages' is followed by a stage's name: stages.build.outcome", "")
             return
-        if path[0] not in self._graph:
-            hint = did_you_mean(path[0], self._graph)
+        if path[0] not in self._earlier.stages:
+            hint = did_you_mean(path[0], self._earlier.stages)
             yield Slip("unknown-stage", f"unknown stage {quoted(path[0])} in an expression; {hint}".rstrip("; "), hint)
-        elif path[0] not in self._before:
+        elif not self._earlier.comes_before(path[0], self._stage):
             message = f"stage '{path[0]}' does not come before this one, so its results are not known"
             yield Slip("stage-not-needed", message, f"add '{path[0]}' to needs")
         if len(path) > 1 and path[1] not in _OF_A_STAGE:
@@ -88,7 +89,7 @@ class Scopes:
     """The scopes of one file."""
 
     def __init__(self, root: Section, graph: Graph) -> None:
-        self._graph = graph
+        self._earlier = Earlier(graph)
         self._inputs = declared_inputs(root.get("trigger"))
         self._names: dict[str, list[str]] = {root: list(names) for root, names in FIXED_KEYS.items()}
         self._names["inputs"] = _written(root, ("trigger", "manual", "inputs"))
@@ -96,10 +97,9 @@ class Scopes:
 
     def of_the_run(self) -> Scope:
         """Outside of stages."""
-        return Scope(self._names, self._inputs, self._graph, frozenset())
+        return Scope(self._names, self._inputs, self._earlier, "")
 
-    def of_stage(self, stage: Section, before: Iterable[str]) -> Scope:
-        """`before` are the stages that have ended by then."""
+    def of_stage(self, stage: Section) -> Scope:
         matrix = stage.get("matrix")
         names: dict[str, list[str]] = {**self._names, "matrix": []}
         if isinstance(matrix, Matrix):
@@ -107,7 +107,7 @@ class Scopes:
         elif stage.has("matrix"):
             # It was wrong, and is reported; what it would have named is anybody's guess.
             del names["matrix"]
-        return Scope(names, self._inputs, self._graph, frozenset(before))
+        return Scope(names, self._inputs, self._earlier, stage_name(stage))
 
 
 def _written(root: Section, path: tuple[str, ...]) -> list[str]:

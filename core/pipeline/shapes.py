@@ -161,6 +161,9 @@ class Record:
         return INVALID
 
     def _unknown(self, name: Scalar, path: str, report: Report) -> None:
+        if report.full:
+            report.add(name, "unknown-key", f"unknown key {quoted(name.text)}", path)
+            return
         meant = next((key.name for key in self.keys if name.text in key.aliases), "")
         hint = f"did you mean '{meant}'?" if meant else did_you_mean(name.text, [key.name for key in self.keys])
         message = f"unknown key {quoted(name.text)} in {self.what}" + (f"; {hint}" if hint else "")

@@ -6,4 +6,4 @@ import unittest
 class CommandTest(unittest.TestCase):
     def test_prints_the_total(self) -> None:
         done = subprocess.run([sys.executable, "service", "apples=1"], capture_output=True, text=True, check=True)
-        self.assertEqual(done.stdout, "total 0.30\n")
+        assert done.stdout == "total 0.30\n"

@@ -217,3 +217,24 @@ def test_plan_that_no_event_can_hold_is_refused_where_it_becomes_too_large() -> 
 def test_words_of_any_script_may_stand_in_free_texts() -> None:
     plan = planned("name: Größe 日本\nstages: [{name: a, steps: [{run: echo ✓, name: 'schön 🚀'}]}]\n")
     assert (plan.name, plan.stages[0].jobs[0].steps[0].name) == ("Größe 日本", "schön 🚀")
+
+
+def test_thousands_of_mistakes_are_not_all_compared_with_thousands_of_names() -> None:
+    stages = "".join(f"- {{name: stage-{n}, needs: [stge-{n}], approval: {{}}}}\n" for n in range(4000))
+    problems = problems_of(f"stages:\n{stages}")
+    assert problems[0].suggestion.startswith("did you mean 'stage-")
+    assert problems[-1].code == "too-many-problems"
+
+
+def test_every_stage_of_a_long_chain_may_ask_for_the_first() -> None:
+    stages = "- {name: s0, approval: {}}\n" + "".join(
+        f"- {{name: s{n}, needs: [s{n - 1}], if: stages.s0.outcome == 'success', approval: {{}}}}\n"
+        for n in range(1, 2000)
+    )
+    assert problems_of(f"stages:\n{stages}") == ()
+
+
+def test_hundreds_of_exceptions_of_a_large_matrix_are_applied() -> None:
+    values, left_out = list(range(3000)), [{"x": n} for n in range(500)]
+    plan = planned(stage(f"matrix: {{x: {values}, exclude: {left_out}}}".replace("'", "")))
+    assert [job.matrix["x"] for job in plan.stages[0].jobs[:2]] == ["500", "501"]
