@@ -129,7 +129,6 @@ class GatewayWiring:
     async def close(self) -> None:
         await self._tail.close()
         await self._producer.close()
-        self._cluster.close()
         await self._db.close()
 
     def _services(

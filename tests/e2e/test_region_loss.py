@@ -15,7 +15,7 @@ import pytest
 
 from core.eventlog.envelope import EventEnvelope
 from core.ids import region_of_run
-from tests.support.platform import Repository
+from tests.support.platform import Json, Repository
 from tests.support.regional_platform import REGIONS, RegionalPlatform
 from tests.support.servers import scratch_directory
 from tests.support.witness import Witness
@@ -136,7 +136,7 @@ def check_pinned_runs_wait(platform: RegionalPlatform) -> None:
     def wait_at_home() -> bool:
         documents = [platform.get(f"/runs/{run['id']}") for run in platform.all_runs("of-pinned")]
         jobs = [job for document in documents for stage in document["stages"] for job in stage["jobs"]]
-        found[:] = [(job["state"], job["region"], job["blocked_reason"]) for job in jobs]
+        found[:] = [(job["state"], job["region"], job["reason"]) for job in jobs]
         return found == [("queued", LOST, WAITS_AT_HOME)] * PINNED_RUNS
 
     platform.wait(wait_at_home, 60, lambda: str(found))
@@ -178,3 +178,44 @@ def report(platform: RegionalPlatform, lost_at: datetime, accepted: float, ended
 def longest_pause(events: list[EventEnvelope], since: datetime) -> float:
     times = [since, *(event.recorded_at for event in events)]
     return max((after - before).total_seconds() for before, after in pairwise(times))
+
+
+@pytest.mark.timeout(600)
+def test_region_evacuated_on_purpose_loses_no_running_job(platform: RegionalPlatform, witness: Witness) -> None:
+    """What runs ends where it is, what waits goes elsewhere, and nothing is tried twice."""
+    slow = LIGHT.format(script=witness.script, pool="").replace("sleep 1", "sleep 6")
+    repository = make_app(platform, "evacuated", THIRD, slow)
+    seen = witness.attempts
+    pushed = push(repository, "b", 12)
+    witness.wait_for_more(4, 120)
+
+    evacuated = platform.sealane("regions", "evacuate", THIRD, "--json")
+    assert evacuated.returncode == 0, evacuated.stderr
+    assert json.loads(evacuated.stdout)["leaders"] == 0
+    wait_for_runs(platform, {"evacuated": 12}, "finished", 180)
+    pushed.wait(60)
+    regions = Counter(job_of(platform, run["id"])["region"] for run in platform.all_runs("evacuated"))
+    assert {run["outcome"] for run in platform.all_runs("evacuated")} == {"success"}
+    assert witness.attempts - seen == 12, "a running job was lost, and tried again"
+    assert regions[THIRD] >= 4
+    assert regions[THIRD] < 12
+    assert platform.region(THIRD)["state"] == "evacuated"
+
+    restored = platform.sealane("regions", "restore", THIRD, "--json")
+    assert restored.returncode == 0, restored.stderr
+
+    def home_again() -> bool:
+        region = platform.region(THIRD)
+        return bool(region["led_here"] == region["partitions"] and region["state"] == "serving")
+
+    platform.wait(home_again, 60, lambda: json.dumps(platform.region(THIRD), indent=1))
+    push(repository, "again", 1).wait(120)
+    (newest, *_) = platform.all_runs("evacuated")
+    assert job_of(platform, newest["id"])["region"] == THIRD
+    platform.check_log()
+
+
+def job_of(platform: RegionalPlatform, run: str) -> Json:
+    ((job,),) = [stage["jobs"] for stage in platform.get(f"/runs/{run}")["stages"]]
+    found: Json = job
+    return found
