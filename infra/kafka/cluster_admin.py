@@ -15,19 +15,20 @@ _TIMEOUT_SECONDS = 10.0
 
 
 class KafkaClusterAdmin:
-    """See core.ports.ClusterAdmin. `group` are the processors, whose lag is told."""
+    """See core.ports.ClusterAdmin. `group` are the processors, whose lag is told.
+
+    Each call has clients of its own: one that is kept goes on asking a broker that is lost.
+    """
 
     def __init__(self, connection: Connection, topology: Topology, replication_factor: int, group: str) -> None:
         self._connection = connection
         self._topology = topology
         self._factor = replication_factor
-        self._admin = AdminClient(connection.config("sealane-cluster"))
-        # Never subscribes, so it is no member. (The admin client's own call ends the process when there is no
-        # coordinator yet: confluent-kafka 2.16.)
-        self._offsets = Consumer(connection.config("sealane-cluster-offsets", group_id=group))
+        self._group = group
 
     def state(self) -> ClusterState:
-        return ClusterState(racks_of_brokers(self._admin), partition_places(self._admin), self._lag())
+        admin = self._admin()
+        return ClusterState(racks_of_brokers(admin), partition_places(admin), self._lag(admin))
 
     def placement(self, state: ClusterState) -> Placement:
         return Placement(self._topology, state.racks, self._factor)
@@ -38,22 +39,23 @@ class KafkaClusterAdmin:
             return
         reassign(self._connection, wanted)
         asked = [KafkaPartition(move.topic, move.partition) for move in wanted]
+        admin = self._admin()
         try:
             # Where a preferred leader is not in sync (or leads already) Kafka says so and goes on with the others.
-            self._admin.elect_leaders(ElectionType.PREFERRED, asked).result(_TIMEOUT_SECONDS)
+            admin.elect_leaders(ElectionType.PREFERRED, asked).result(_TIMEOUT_SECONDS)
         except (*CLIENT_ERRORS, TimeoutError) as error:
             translate(error, "electing leaders")
 
-    def close(self) -> None:
-        self._offsets.close()
+    def _admin(self) -> AdminClient:
+        return AdminClient(self._connection.config("sealane-cluster"))
 
-    def _lag(self) -> dict[int, int]:
+    def _lag(self, admin: AdminClient) -> dict[int, int]:
         """Commands that are not decided yet, by partition number; while that can't be told, without the number."""
         asked = [KafkaPartition(topic, n) for topic in COMMANDS_TOPICS for n in range(self._topology.partitions)]
         lag: dict[int, int] = dict.fromkeys(range(self._topology.partitions), 0)
         try:
-            decided = self._offsets.committed(asked, timeout=_TIMEOUT_SECONDS)
-            ends = self._admin.list_offsets(
+            decided = self._committed(asked)
+            ends = admin.list_offsets(
                 {where: OffsetSpec.latest() for where in asked},  # type: ignore[no-untyped-call]
                 isolation_level=IsolationLevel.READ_COMMITTED,
                 request_timeout=_TIMEOUT_SECONDS,
@@ -72,6 +74,17 @@ class KafkaClusterAdmin:
                 continue
             lag[each.partition] += max(0, end - max(0, each.offset))
         return {number: commands for number, commands in lag.items() if number not in unknown}
+
+    def _committed(self, partitions: list[KafkaPartition]) -> list[KafkaPartition]:
+        """By a consumer that never subscribes, so it is no member. (The admin client's own call ends the process while
+        there is no coordinator: confluent-kafka 2.16.)
+        """
+        consumer = Consumer(self._connection.config("sealane-cluster-offsets", group_id=self._group))
+        try:
+            found: list[KafkaPartition] = consumer.committed(partitions, timeout=_TIMEOUT_SECONDS)
+            return found
+        finally:
+            consumer.close()
 
 
 def racks_of_brokers(admin: AdminClient) -> dict[int, str]:

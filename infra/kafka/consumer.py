@@ -11,18 +11,19 @@ from confluent_kafka import TopicPartition as KafkaPartition
 
 from core.ports import PartitionsCallback, Record, TopicPartition, is_gap
 from infra.kafka.connection import CLIENT_ERRORS, Connection, translate
+from infra.kafka.membership import end_former_membership
 from infra.kafka.records import DeferredErrors, kafka_partitions, port_partitions, take, to_record
 
 
 class KafkaGroupConsumer:
-    """See core.ports.GroupConsumer. `instance_id` makes the member static: it keeps its partitions over a restart."""
+    """See core.ports.GroupConsumer. `succeeds`: the only one of its client id, so it ends what that one left behind."""
 
     def __init__(
         self,
         connection: Connection,
         group: str,
         *,
-        instance_id: str | None = None,
+        succeeds: bool = False,
         client_id: str | None = None,
         fetch_wait_ms: int = 1000,
         max_poll_interval_seconds: int = 300,
@@ -37,9 +38,9 @@ class KafkaGroupConsumer:
             fetch_wait_max_ms=fetch_wait_ms,
             max_poll_interval_ms=max_poll_interval_seconds * 1000,
         )
-        if instance_id:
-            config["group.instance.id"] = instance_id
         self._errors = DeferredErrors()
+        if succeeds:
+            end_former_membership(connection, group, config["client.id"])
         self._consumer = Consumer(config)
 
     def subscribe(

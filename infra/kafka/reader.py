@@ -16,6 +16,8 @@ from infra.kafka.connection import CLIENT_ERRORS, Connection, translate
 from infra.kafka.records import DeferredErrors, take, to_record
 
 _UNDECIDED_SECONDS = 0.01
+# A client goes on asking a leader that is lost until it is told to give up; asked anew it finds the next one at once.
+_ANSWER_SECONDS = 3.0
 
 
 class KafkaLogReader:
@@ -86,7 +88,7 @@ class KafkaLogReader:
 
     def _stable_bounds(self, partition: TopicPartition) -> tuple[int, int]:
         try:
-            return self._consumer.get_watermark_offsets(KafkaPartition(*partition), timeout=self._timeout)
+            return self._consumer.get_watermark_offsets(KafkaPartition(*partition), timeout=_ANSWER_SECONDS)
         except CLIENT_ERRORS as error:
             translate(error, f"asking for the bounds of {partition.topic}:{partition.partition}")
 
@@ -95,8 +97,8 @@ class KafkaLogReader:
         asked = {KafkaPartition(*partition): OffsetSpec.latest()}  # type: ignore[no-untyped-call]
         (answer,) = admin.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED).values()
         try:
-            return int(answer.result(self._timeout).offset)
-        except CLIENT_ERRORS as error:
+            return int(answer.result(_ANSWER_SECONDS).offset)
+        except (*CLIENT_ERRORS, TimeoutError) as error:
             translate(error, f"asking for the end of {partition.topic}:{partition.partition}")
 
     def positions(self) -> dict[TopicPartition, int]:

@@ -127,7 +127,6 @@ class GatewayWiring:
 
     async def close(self) -> None:
         await asyncio.gather(self._tail.close(), self._producer.close())
-        self._cluster.close()
         await self._db.close()
 
     def _services(

@@ -74,7 +74,7 @@ def make_processor(settings: Settings, instance: str) -> "Processor":
         AGGREGATES,
         POLICIES,
         settings.topology,
-        lambda: KafkaGroupConsumer(kafka(settings), PROCESSOR_GROUP, client_id=name),
+        lambda: KafkaGroupConsumer(kafka(settings), PROCESSOR_GROUP, client_id=name, succeeds=True),
         lambda: KafkaTransactionalProducer(kafka(settings), f"sealane-{name}"),
         lambda: KafkaLogReader(kafka(settings), f"{name}-restore", settled=True),
         SystemClock(),

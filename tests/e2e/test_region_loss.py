@@ -15,7 +15,7 @@ import pytest
 
 from core.eventlog.envelope import EventEnvelope
 from core.ids import region_of_run
-from tests.support.platform import Repository
+from tests.support.platform import Json, Repository
 from tests.support.regional_platform import REGIONS, RegionalPlatform
 from tests.support.servers import scratch_directory
 from tests.support.witness import Witness
@@ -56,18 +56,18 @@ def push(repository: Repository, prefix: str, count: int) -> "subprocess.Popen[b
     return subprocess.Popen(command, cwd=repository.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def seconds_until_a_push_is_accepted(repository: Repository) -> float:
+def push_until_it_is_taken(repository: Repository) -> None:
     """A person pushes again until git says that it was taken."""
-    began = time.monotonic()
+    deadline = time.monotonic() + 90
     while True:
         attempt = push(repository, "after", 1)
         try:
             if attempt.wait(20) == 0:
-                return time.monotonic() - began
+                return
         except subprocess.TimeoutExpired:
             attempt.kill()
             attempt.wait()
-        assert time.monotonic() < began + 90, "no push is accepted any more"
+        assert time.monotonic() < deadline, "no push is accepted any more"
 
 
 def wait_for_runs(platform: RegionalPlatform, counts: dict[str, int], state: str, seconds: float) -> None:
@@ -99,7 +99,7 @@ def test_lost_region_costs_seconds_and_no_run(platform: RegionalPlatform, witnes
 
     lost_at, began = datetime.now(UTC), time.monotonic()
     platform.lose(LOST)
-    accepted = seconds_until_a_push_is_accepted(later)
+    push_until_it_is_taken(later)
     unfinished = {app: sum(run["state"] != "finished" for run in platform.all_runs(app)) for app in expected}
     assert all(unfinished.values()), f"ended before the region was lost: {unfinished}"
     pushes.append(push(stays, "b", PINNED_RUNS))
@@ -126,7 +126,7 @@ def test_lost_region_costs_seconds_and_no_run(platform: RegionalPlatform, witnes
         assert len({run["ref"] for run in runs}) == count
     assert {job: seen.most_alive for job, seen in witness.jobs.items() if seen.most_alive > 1} == {}
     assert len(witness.jobs) == sum(expected.values())
-    report(platform, lost_at, accepted, ended)
+    report(platform, lost_at, ended)
 
 
 def check_pinned_runs_wait(platform: RegionalPlatform) -> None:
@@ -136,7 +136,7 @@ def check_pinned_runs_wait(platform: RegionalPlatform) -> None:
     def wait_at_home() -> bool:
         documents = [platform.get(f"/runs/{run['id']}") for run in platform.all_runs("of-pinned")]
         jobs = [job for document in documents for stage in document["stages"] for job in stage["jobs"]]
-        found[:] = [(job["state"], job["region"], job["blocked_reason"]) for job in jobs]
+        found[:] = [(job["state"], job["region"], job["reason"]) for job in jobs]
         return found == [("queued", LOST, WAITS_AT_HOME)] * PINNED_RUNS
 
     platform.wait(wait_at_home, 60, lambda: str(found))
@@ -154,7 +154,7 @@ def bring_back(platform: RegionalPlatform) -> None:
     platform.wait(serves, 120, lambda: json.dumps(platform.region(LOST), indent=1))
 
 
-def report(platform: RegionalPlatform, lost_at: datetime, accepted: float, ended: float) -> None:
+def report(platform: RegionalPlatform, lost_at: datetime, ended: float) -> None:
     """Checks the log as a whole and prints how long what took."""
     log = platform.check_log()
     moved = log.of_type("queue.job_moved")
@@ -163,11 +163,12 @@ def report(platform: RegionalPlatform, lost_at: datetime, accepted: float, ended
     by_region: dict[str, list[EventEnvelope]] = {region: [] for region in REGIONS}
     for event in sorted(runs, key=lambda event: event.recorded_at):
         by_region[region_of_run(event.stream.removeprefix("run/"))].append(event)
+    (accepted,) = (event for event in log.of_type("trigger.accepted") if event.stream == "app/later")
     first = {region: (events[0].recorded_at - lost_at).total_seconds() for region, events in by_region.items()}
     pauses = {region: longest_pause(events, lost_at) for region, events in by_region.items() if region != LOST}
     print(
         f"\nregion loss, with all its processes, {RUNS_PER_REGION * len(REGIONS)} runs in flight:"
-        f"\n  first push accepted elsewhere   {accepted:6.1f} s"
+        f"\n  first push accepted elsewhere   {(accepted.recorded_at - lost_at).total_seconds():6.1f} s"
         f"\n  first decision for its runs     {first[LOST]:6.1f} s"
         f"\n  longest pause of other regions  {max(pauses.values()):6.1f} s"
         f"\n  all runs ended                  {ended:6.1f} s"
@@ -178,3 +179,44 @@ def report(platform: RegionalPlatform, lost_at: datetime, accepted: float, ended
 def longest_pause(events: list[EventEnvelope], since: datetime) -> float:
     times = [since, *(event.recorded_at for event in events)]
     return max((after - before).total_seconds() for before, after in pairwise(times))
+
+
+@pytest.mark.timeout(600)
+def test_region_evacuated_on_purpose_loses_no_running_job(platform: RegionalPlatform, witness: Witness) -> None:
+    """What runs ends where it is, what waits goes elsewhere, and nothing is tried twice."""
+    slow = LIGHT.format(script=witness.script, pool="").replace("sleep 1", "sleep 6")
+    repository = make_app(platform, "evacuated", THIRD, slow)
+    seen = witness.attempts
+    pushed = push(repository, "b", 12)
+    witness.wait_for_more(4, 120)
+
+    evacuated = platform.sealane("regions", "evacuate", THIRD, "--json")
+    assert evacuated.returncode == 0, evacuated.stderr
+    assert json.loads(evacuated.stdout)["leaders"] == 0
+    wait_for_runs(platform, {"evacuated": 12}, "finished", 180)
+    pushed.wait(60)
+    regions = Counter(job_of(platform, run["id"])["region"] for run in platform.all_runs("evacuated"))
+    assert {run["outcome"] for run in platform.all_runs("evacuated")} == {"success"}
+    assert witness.attempts - seen == 12, "a running job was lost, and tried again"
+    assert regions[THIRD] >= 4
+    assert regions[THIRD] < 12
+    assert platform.region(THIRD)["state"] == "evacuated"
+
+    restored = platform.sealane("regions", "restore", THIRD, "--json")
+    assert restored.returncode == 0, restored.stderr
+
+    def home_again() -> bool:
+        region = platform.region(THIRD)
+        return bool(region["led_here"] == region["partitions"] and region["state"] == "serving")
+
+    platform.wait(home_again, 60, lambda: json.dumps(platform.region(THIRD), indent=1))
+    push(repository, "again", 1).wait(120)
+    (newest, *_) = platform.all_runs("evacuated")
+    assert job_of(platform, newest["id"])["region"] == THIRD
+    platform.check_log()
+
+
+def job_of(platform: RegionalPlatform, run: str) -> Json:
+    ((job,),) = [stage["jobs"] for stage in platform.get(f"/runs/{run}")["stages"]]
+    found: Json = job
+    return found

@@ -54,7 +54,7 @@ def make_processor(
         [counter("run"), counter("app")],
         POLICIES,
         TOPOLOGY,
-        lambda: KafkaGroupConsumer(connection, GROUP, client_id=name, fetch_wait_ms=200),
+        lambda: KafkaGroupConsumer(connection, GROUP, client_id=name, fetch_wait_ms=200, succeeds=True),
         producer,
         lambda: KafkaLogReader(connection, f"{name}-restore", settled=True),
         SystemClock(),

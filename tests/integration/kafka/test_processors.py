@@ -7,11 +7,14 @@ from dataclasses import replace
 
 from core.eventlog.topics import commands_topic
 from core.ports import OutgoingRecord, TopicPartition
+from infra.kafka.admin import KafkaTopicAdmin
+from infra.kafka.connection import Connection
+from infra.kafka.membership import end_former_membership
 from processors.shell import Processor
 from tests.integration.kafka.conftest import Fleet
 from tests.support.counter import Add, Break, Forward
 from tests.support.counter_log import CounterLog, wait_for
-from tests.support.counter_processor import OPTIONS, TOPOLOGY, make_processor
+from tests.support.counter_processor import GROUP, OPTIONS, TOPOLOGY, make_processor
 
 STREAMS = [f"run/{n}" for n in range(12)]
 
@@ -75,6 +78,47 @@ def test_restart_under_the_same_name_need_not_wait_for_the_open_transaction(
     counter_log.wait_until_decided(20)
 
     counter_log.check()
+
+
+def test_killed_processor_that_starts_again_need_not_wait_for_its_session(
+    counter_log: CounterLog, fleet: Fleet, bootstrap: str
+) -> None:
+    longer_than_the_test = {"consumer.session.timeout.ms": "60000"}
+    KafkaTopicAdmin(Connection(bootstrap)).set_group_config(GROUP, longer_than_the_test)
+    fleet.start("one")
+    fleet.start("two")
+    with Load(counter_log):
+        wait_for(lambda: counter_log.decided() > 200, 30)
+        fleet.kill("one")
+        fleet.start("one")
+    counter_log.wait_until_decided(30)
+
+    counter_log.check()
+
+
+def test_frozen_predecessor_is_sent_away_and_writes_nothing_when_it_wakes_up(
+    counter_log: CounterLog, fleet: Fleet, bootstrap: str
+) -> None:
+    fleet.start("one")
+    burst(counter_log)
+    counter_log.wait_until_decided()
+    fleet.signal("one", signal.SIGSTOP)
+    successor = make_processor(bootstrap, "one")
+    wait_for(lambda: successor.run_once(0.2) >= 0 and len(successor.partitions) == 2 * TOPOLOGY.partitions, 30)
+    burst(counter_log)
+    until_idle(successor)
+    fleet.signal("one", signal.SIGCONT)
+    burst(counter_log)
+    until_idle(successor)
+    successor.close()
+    counter_log.wait_until_decided()
+
+    counter_log.check()
+
+
+def test_nobody_is_sent_away_from_a_group_that_is_not_there(bootstrap: str) -> None:
+    assert end_former_membership(Connection(bootstrap), "no-such-group", "one") == 0
+    assert end_former_membership(Connection("127.0.0.1:1"), GROUP, "one") == 0
 
 
 def test_zombie_that_wakes_up_after_it_was_replaced_writes_nothing_twice(counter_log: CounterLog, fleet: Fleet) -> None:
@@ -182,9 +226,9 @@ def test_second_processor_of_one_name_fences_the_first_which_recovers(counter_lo
     burst(counter_log, 2)
     until_idle(first)
     second.run_once(0.1)
+    second.close()
     burst(counter_log, 2)
     wait_for(lambda: first.run_once(0.2) >= 0 and first.metrics.fenced > 0, 30)
-    second.close()
     burst(counter_log, 2)
     wait_for(lambda: first.run_once(0.2) >= 0 and len(first.partitions) == 2 * TOPOLOGY.partitions, 30)
     until_idle(first)

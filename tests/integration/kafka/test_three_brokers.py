@@ -7,13 +7,16 @@ from confluent_kafka.admin import AdminClient
 
 from core.cluster import ClusterState, PartitionPlace, ReplicaMove, leaders_away, leaders_home
 from core.eventlog.topics import COMMANDS_TOPICS, TopicSpec, Topology
-from core.ports import LogUnavailable, OutgoingRecord
+from core.ports import LogUnavailable, OutgoingRecord, TopicPartition
+from infra.clock import SystemClock
 from infra.kafka.admin import KafkaTopicAdmin
 from infra.kafka.cluster_admin import KafkaClusterAdmin, partition_places
 from infra.kafka.connection import Connection
 from infra.kafka.producer import KafkaProducer
+from infra.kafka.reader import KafkaLogReader
 from infra.kafka.reassignment import reassign
 from infra.kafka.topics import apply, look
+from processors.log_range import LogRange
 from tests.support.counter_log import wait_for
 from tests.support.servers import Cluster, kafka_cluster
 
@@ -107,14 +110,28 @@ def test_lost_region_is_led_elsewhere_loses_nothing_and_leads_again(cluster: Clu
     producer = KafkaProducer(connection)
     records = [OutgoingRecord("sealane.webhooks", number, b"k", b"v") for number in range(6)]
     before = producer.send_all(records)
+    where = TopicPartition("sealane.webhooks", 4)
+    kept = LogRange(lambda: KafkaLogReader(connection, "kept", settled=True), SystemClock(), 30)
+    assert kept.bounds(where)[1] == before[4].offset + 1
     cluster.kill("ap-south")
     after = producer.send_all(records)
     assert [position.offset for position in after] == [position.offset + 1 for position in before]
     assert "ap-south" not in leaders(cluster_admin(connection).state())
+    # A client that knew the lost leader would wait 30 s for it.
+    wait_for(lambda: end_of(kept, where) == after[4].offset + 1, 20)
+    kept.close()
 
     cluster.start("ap-south")
     wait_for(lambda: led_from(connection, AT_HOME), 30)
     producer.close()
+
+
+def end_of(log: LogRange, where: TopicPartition) -> int:
+    """-1 while nobody can tell."""
+    try:
+        return log.bounds(where)[1]
+    except LogUnavailable:
+        return -1
 
 
 def test_refused_placement_says_why(connection: Connection) -> None:
