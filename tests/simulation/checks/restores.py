@@ -49,7 +49,9 @@ class RestoresCheck(Check):
                 return
             self.compared += 1
             if restored.image() != image:
-                self.wrong(f"{state.events.topic}:{state.partition} restored {way} differs: {_difference(state, restored)}")
+                self.wrong(
+                    f"{state.events.topic}:{state.partition} restored {way} differs: {_difference(state, restored)}"
+                )
 
     def _is_current(self, state: PartitionState) -> bool:
         partition = self._world.log.memory.partition(state.events)
@@ -82,5 +84,3 @@ def _difference(live: PartitionState, restored: PartitionState) -> str:
             if getattr(stream, slot) != getattr(other, slot):
                 return f"{slot} of {name} is {getattr(other, slot)!r}, was {getattr(stream, slot)!r}"[:2000]
     return "the encoding"
-
-

@@ -26,7 +26,9 @@ class ViewsCheck(Check):
             if ours != theirs:
                 keys = [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
                 key = keys[0]
-                self.wrong(f"view {table} {key} is {ours.get(key)}, rebuilt {theirs.get(key)} ({len(keys)} rows differ)")
+                self.wrong(
+                    f"view {table} {key} is {ours.get(key)}, rebuilt {theirs.get(key)} ({len(keys)} rows differ)"
+                )
         if live.halted:
             self.wrong(f"the projector halted: {live.halted}")
 

@@ -58,7 +58,9 @@ class Gateway:
         self._loop.create_task(self._kept_up())
         network.listen(process, self._accept)
 
-    def call(self, ask: Callable[["Gateway"], Awaitable[AnswerT]], answer: Callable[[AnswerT | Exception], None]) -> None:
+    def call(
+        self, ask: Callable[["Gateway"], Awaitable[AnswerT]], answer: Callable[[AnswerT | Exception], None]
+    ) -> None:
         """The answer comes outside of the process, and not at all where the process ends before."""
 
         async def serve() -> None:
@@ -68,7 +70,10 @@ class Gateway:
                 found = error
             self.process.kernel.scheduler.after(self._network.latency(), lambda: answer(found))
 
-        self.process.soon(lambda: self._loop.create_task(serve()) and None)
+        def begin() -> None:
+            self._loop.create_task(serve())
+
+        self.process.soon(begin)
 
     async def push(self, push: BuiltinPush, delivery_id: str) -> None:
         await deliver_builtin(self._webhooks, push, delivery_id)
@@ -107,5 +112,3 @@ async def _no_correlation(run: str) -> str:
 
 async def _no_apps(urls: tuple[str, ...]) -> tuple[str, ...]:
     return ()
-
-
