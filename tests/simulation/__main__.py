@@ -1,14 +1,14 @@
-"""`make simulate`: one seed, twice, with its trace compared; or many seeds on all cores; or a mutant until it is found."""
+"""`make simulate`: one seed, twice, its traces compared; or many seeds on all cores; or a mutant until it is found."""
 
 import argparse
-import itertools
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
-from tests.simulation.many import simulate_many
+from tests.simulation.many import simulate_many, simulate_with
 from tests.simulation.mutants import MUTANTS, mutant
 from tests.simulation.report import explain, summary
-from tests.simulation.simulation import Result, simulate
+from tests.simulation.simulation import simulate
 
 MOST_SEEDS_FOR_A_MUTANT = 200
 
@@ -36,15 +36,9 @@ def main(arguments: list[str]) -> int:
 
 
 def _one(seed: int, name: str, trace: Path | None) -> int:
-    results: list[Result] = []
-    with mutant(name):
-        if trace is None:
-            results.append(simulate(seed))
-        else:
-            with trace.open("w") as file:
-                results.append(simulate(seed, file))
-        results.append(simulate(seed))
-    first, second = results
+    with mutant(name), trace.open("w") if trace else nullcontext() as file:
+        first = simulate(seed, file)
+    second = simulate_with((seed, name))
     print(explain(first, name) if first.violations else summary(first))
     if first.digest != second.digest:
         print(f"the second time the trace was another one: {second.digest}")
@@ -54,15 +48,12 @@ def _one(seed: int, name: str, trace: Path | None) -> int:
 
 
 def _hunt(name: str, first: int) -> int:
-    with mutant(name):
-        for number in itertools.count(1):
-            result = simulate(first + number - 1)
-            if result.violations:
-                print(explain(result, name))
-                print(f"mutant {name} is found by seed {result.seed}, after {number} seeds")
-                return 0
-            if number == MOST_SEEDS_FOR_A_MUTANT:
-                break
+    for number in range(1, MOST_SEEDS_FOR_A_MUTANT + 1):
+        result = simulate_with((first + number - 1, name))
+        if result.violations:
+            print(explain(result, name))
+            print(f"mutant {name} is found by seed {result.seed}, after {number} seeds")
+            return 0
     print(f"mutant {name} was not found by {MOST_SEEDS_FOR_A_MUTANT} seeds")
     return 1
 

@@ -3,7 +3,7 @@
 Each mutant replaces a piece of production code while a seed is simulated; none of it is left afterwards.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import import_module
 from typing import Any
@@ -20,7 +20,7 @@ from projections.store import ViewStore
 
 def mutant(name: str) -> AbstractContextManager[None]:
     """The production code with this bug; "" is the code as it is. Raises KeyError for a name there is not."""
-    return _planted(MUTANTS[name]) if name else nullcontext()
+    return _planted(MUTANTS[name]()) if name else nullcontext()
 
 
 @contextmanager
@@ -80,16 +80,18 @@ def _match_forgetting(self: Any, records: Any, moved: Any) -> list[tuple[Partiti
     return work
 
 
-def _stale_checkpoint(state: PartitionState, fingerprint: str) -> Iterator[OutgoingRecord]:
+def _stale_checkpoints() -> Callable[[PartitionState, str], Iterator[OutgoingRecord]]:
     """As processors.snapshots, but each stream's snapshot is the one before: its last events are not in it."""
-    for record in _checkpoint_records(state, fingerprint):
-        key = (*state.events, record.key)
-        earlier, _earlier[key] = _earlier.get(key, record), record
-        yield record if record.key == snapshots.CHECKPOINT_KEY or record.value is None else earlier
+    checkpoint_records = snapshots.checkpoint_records
+    known: dict[tuple[Any, ...], OutgoingRecord] = {}
 
+    def stale(state: PartitionState, fingerprint: str) -> Iterator[OutgoingRecord]:
+        for record in checkpoint_records(state, fingerprint):
+            key = (*state.events, record.key)
+            earlier, known[key] = known.get(key, record), record
+            yield record if record.key == snapshots.CHECKPOINT_KEY or record.value is None else earlier
 
-_checkpoint_records = snapshots.checkpoint_records
-_earlier: dict[tuple[Any, ...], OutgoingRecord] = {}
+    return stale
 
 
 def _write_offsets_first(store: ViewStore, before: Any, after: Any, changes: Changes, copy: bool) -> None:
@@ -100,13 +102,13 @@ def _write_offsets_first(store: ViewStore, before: Any, after: Any, changes: Cha
     store.commit()
 
 
-MUTANTS: dict[str, dict[str, Any]] = {
-    "reply-before-commit": {"tests.simulation.world.gateway:MemoryLogReader": EagerReader},
-    "epoch-check-left-out": {
+MUTANTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "reply-before-commit": lambda: {"tests.simulation.world.gateway:MemoryLogReader": EagerReader},
+    "epoch-check-left-out": lambda: {
         "core.pools.leases:_held_lease": _held_whatever_the_epoch,
         "core.runs.attempts:_holds": _holds_whatever_the_epoch,
     },
-    "command-dropped-at-a-rebalance": {"processors.ownership:Ownership.match": _match_forgetting},
-    "snapshot-before-its-events": {"processors.snapshots:checkpoint_records": _stale_checkpoint},
-    "projection-offset-outside-its-transaction": {"projections.projector:_write_all": _write_offsets_first},
+    "command-dropped-at-a-rebalance": lambda: {"processors.ownership:Ownership.match": _match_forgetting},
+    "snapshot-before-its-events": lambda: {"processors.snapshots:checkpoint_records": _stale_checkpoints()},
+    "projection-offset-outside-its-transaction": lambda: {"projections.projector:_write_all": _write_offsets_first},
 }

@@ -28,6 +28,7 @@ class Nemesis:
         self._faults: dict[str, Callable[[], None]] = {
             "kill": self._kill,
             "kill-soon": self._light_fuse,
+            "trap": self._set_trap,
             "freeze": self._freeze,
             "cut-off": self._cut_off,
             "join-and-leave": self._leave,
@@ -62,6 +63,7 @@ class Nemesis:
         world.disks.full.clear()
         for process in world.running.values():
             process.fuse = None
+            process.trap = None
             process.slowness = 1.0
             process.paused_until = min(process.paused_until, world.kernel.scheduler.now)
         for role in world.roles:
@@ -104,6 +106,18 @@ class Nemesis:
         process = self._any()
         if process is not None:
             process.fuse = self._random.randint(1, LONGEST_FUSE)
+
+    def _set_trap(self) -> None:
+        """A processor ends, or becomes a zombie, in the middle of a transaction; somebody else takes over."""
+        process = self._any("processor")
+        if process is None:
+            return
+        operation = self._random.choice(("producer.send", "producer.send_offsets", "producer.commit"))
+        if self._random.random() < 0.5:
+            process.trap = (operation, lambda: process.kill(f"trapped at {operation}"))
+        else:
+            seconds = FREEZE_SECONDS * self._random.random()
+            process.trap = (operation, lambda: self._world.log.pause(process, seconds))
 
     def _freeze(self) -> None:
         process = self._any()

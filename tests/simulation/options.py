@@ -33,6 +33,7 @@ class Options:
 FAULTS = (
     "kill",
     "kill-soon",
+    "trap",
     "freeze",
     "cut-off",
     "join-and-leave",

@@ -1,4 +1,4 @@
-"""What people and forges do: pushes of every shape, approvals, cancels and re-runs, and asking again when unanswered."""
+"""What people and forges do: pushes of every shape, approvals, cancels, re-runs, and asking again when unanswered."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -75,8 +75,8 @@ class Workload(Check):
             case "run.requested" if draw < CANCELLED and self.active:
                 self._later(15, lambda: self._to_run(stream, CancelRun(by="somebody", force=draw < 0.02)))
             case "run.finished" if draw < RERUN and self.active:
-                mode = "failed" if draw < RERUN / 2 else "all"
-                self._later(10, lambda: self._to_run(stream, RerunRun(mode=mode, by="somebody")))
+                command = RerunRun(mode="failed" if draw < RERUN / 2 else "all", by="somebody")
+                self._later(10, lambda: self._to_run(stream, command))
 
     def _later(self, seconds: float, action: Callable[[], None]) -> None:
         self._open += 1

@@ -1,4 +1,4 @@
-"""Follows everything that becomes readable in the log, record by record, and shows it to the checks and the workload."""
+"""Follows everything that becomes readable in the log and shows it, record by record, to the checks."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

@@ -4,7 +4,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, cast
 
 from tests.simulation.engine.process import Crash, Process
 
@@ -21,12 +22,13 @@ def _no_pipe(fd: int) -> Readable:
     raise OSError(f"no such file descriptor: {fd}")
 
 
-class Loop(asyncio.AbstractEventLoop):
+class Loop:
     """As much of a loop as tasks, futures, timers and to_thread() need. One turn runs what was ready before it."""
 
     def __init__(self, process: Process, pipe: Callable[[int], Readable] = _no_pipe) -> None:
         self._process = process
         self._pipe = pipe
+        self._itself = cast(asyncio.AbstractEventLoop, self)
         self._ready: deque[asyncio.Handle] = deque()
         self._turning = False
 
@@ -43,7 +45,7 @@ class Loop(asyncio.AbstractEventLoop):
         return not self._process.alive
 
     def call_soon(self, callback: Callable[..., object], *args: Any, context: Context | None = None) -> asyncio.Handle:
-        handle = asyncio.Handle(callback, args, self, context)
+        handle = asyncio.Handle(callback, args, self._itself, context)
         if self._process.alive:
             self._ready.append(handle)
             if not self._turning:
@@ -61,7 +63,7 @@ class Loop(asyncio.AbstractEventLoop):
     def call_at(
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        timer = asyncio.TimerHandle(when, callback, args, self._itself, context)
         if self._process.alive:
             self._process.at(when - MONOTONIC_START, lambda: self._run_timer(timer))
         return timer
@@ -70,12 +72,12 @@ class Loop(asyncio.AbstractEventLoop):
         """Timers look for themselves when their time has come."""
 
     def create_future(self) -> "asyncio.Future[Any]":
-        return asyncio.Future(loop=self)
+        return asyncio.Future(loop=self._itself)
 
     def create_task(
         self, coro: Coroutine[Any, Any, Any], *, name: str | None = None, context: Context | None = None
     ) -> "asyncio.Task[Any]":
-        task = asyncio.Task(coro, loop=self, name=name or "task", context=context)
+        task = asyncio.Task(coro, loop=self._itself, name=name or "task", context=context)
         self._process.held.append(coro)
         return task
 
@@ -95,7 +97,7 @@ class Loop(asyncio.AbstractEventLoop):
         return future
 
     def add_reader(self, fd: int, callback: Callable[..., object], *args: Any) -> None:
-        self._pipe(fd).watch(lambda: self._in_loop(lambda: callback(*args)))
+        self._pipe(fd).watch(lambda: self._in_loop(partial(callback, *args)))
 
     def remove_reader(self, fd: int) -> bool:
         self._pipe(fd).watch(None)
@@ -113,7 +115,7 @@ class Loop(asyncio.AbstractEventLoop):
     def _turn(self) -> None:
         ready, self._ready = self._ready, deque()
         self._turning = False
-        asyncio._set_running_loop(self)
+        asyncio._set_running_loop(self._itself)
         try:
             for handle in ready:
                 if not handle.cancelled():
@@ -126,8 +128,8 @@ class Loop(asyncio.AbstractEventLoop):
         finally:
             asyncio._set_running_loop(None)
 
-    def _in_loop(self, work: Callable[[], None]) -> None:
-        asyncio._set_running_loop(self)
+    def _in_loop(self, work: Callable[[], object]) -> None:
+        asyncio._set_running_loop(self._itself)
         try:
             self._process.step()
             work()

@@ -50,6 +50,8 @@ class Process:
         self.skew_seconds = 0.0
         self.slowness = 1.0
         self.fuse: int | None = None
+        # What happens when it comes to this call of a port.
+        self.trap: tuple[str, Action] | None = None
         self.paused_until = 0.0
         self.on_death: list[Callable[[], None]] = []
         self.held: list[Held] = []

@@ -1,4 +1,4 @@
-"""Executes steps of jobs in virtual time: what a step does stands in its script, one line like `lines=3 seconds=2 exit=0`.
+"""Executes steps of jobs in virtual time: what a step does stands in its script, like `lines=3 seconds=2 exit=0`.
 
 Output goes through pipes as the real one's does, so that a job whose log has no room waits. Which attempts really
 execute, on which agent, is written down for the checks.

@@ -70,7 +70,10 @@ class Gateway:
                 found = error
             self.process.kernel.scheduler.after(self._network.latency(), lambda: answer(found))
 
-        self.process.soon(lambda: self._loop.create_task(serve()) and None)
+        def begin() -> None:
+            self._loop.create_task(serve())
+
+        self.process.soon(begin)
 
     async def push(self, push: BuiltinPush, delivery_id: str) -> None:
         await deliver_builtin(self._webhooks, push, delivery_id)

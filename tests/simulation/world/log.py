@@ -56,6 +56,10 @@ class SimulatedLog:
             return  # Whoever checks is no part of the world.
         before = call.phase == "before"
         process.step()
+        if before and process.trap is not None and process.trap[0] == call.operation:
+            (_, spring), process.trap = process.trap, None
+            spring()
+            self._take_time(0.001)
         if not before and call.operation not in _QUIET:
             self._kernel.note(call.owner, call.operation)
         if call.owner in self.cut_off:

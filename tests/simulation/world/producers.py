@@ -3,11 +3,13 @@
 import asyncio
 from collections import deque
 from collections.abc import Iterable
+from functools import partial
 
 from core.eventlog.envelope import Position
 from core.ports import LogUnavailable, OutgoingRecord
 from infra.memory.producer import MemoryProducer
 from tests.simulation.engine.process import Process
+from tests.simulation.engine.scheduler import Action
 from tests.simulation.world.log import SimulatedLog
 
 SLOW_SHARE = 0.02
@@ -56,14 +58,14 @@ class OrderedProducer:
             try:
                 position = self._producer.send_all((record,))[0]
             except LogUnavailable as error:
-                self._after_a_while(lambda future=future, error=error: _settle(future, None, error))  # type: ignore[misc]
+                self._after_a_while(partial(_settle, future, None, error))
             else:
-                self._after_a_while(lambda future=future, position=position: _settle(future, position, None))  # type: ignore[misc]
+                self._after_a_while(partial(_settle, future, position, None))
 
-    def _after_a_while(self, action: object) -> None:
+    def _after_a_while(self, action: Action) -> None:
         random = self._process.kernel.random.random
         seconds = SLOW_SECONDS * random() if random() < SLOW_SHARE else self._process.latency()
-        self._process.at(self._process.kernel.scheduler.now + seconds, action)  # type: ignore[arg-type]
+        self._process.at(self._process.kernel.scheduler.now + seconds, action)
 
 
 def _settle(future: "asyncio.Future[Position]", position: Position | None, error: LogUnavailable | None) -> None:

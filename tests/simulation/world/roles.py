@@ -1,6 +1,5 @@
 """The production shells as processes of the simulation: what each is made of, and nothing else."""
 
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from agents.job_runner import JobTools
 from agents.spool_store import SpoolStore
 from agents.worker import Worker
 from core.aggregates import AGGREGATES, POLICIES
-from core.eventlog.topics import COMMANDS_TOPICS, EVENTS_TOPICS, WEBHOOKS_TOPIC, Topology, events_topic
+from core.eventlog.topics import COMMANDS_TOPICS, Topology
 from core.ports import LogUnavailable
 from infra.memory.consumer import MemoryGroupConsumer
 from infra.memory.producer import MemoryTransactionalProducer
@@ -77,11 +76,16 @@ def projector(log: SimulatedLog, topology: Topology, process: Process, views: Me
 
     made = Projector(MemoryLogReader(log.memory, process.name), open_store, partitions_of(topology), max_batch=200)
     # The server notices that its client is gone.
-    process.on_death.append(lambda: [store.close() for store in stores] and None)
+    process.on_death.append(lambda: _close_all(stores))
     thread = Thread(lambda: made.run(Event()), "projector", topics=frozenset(PROJECTED_TOPICS))  # type: ignore[arg-type]
     thread.patience = PATIENCE
     log.wake_by_topics(thread).start()
     return made
+
+
+def _close_all(stores: list[MemoryViewStore]) -> None:
+    for store in stores:
+        store.close()
 
 
 def connectors(log: SimulatedLog, topology: Topology, process: Process, repositories: Repositories) -> None:
@@ -104,20 +108,18 @@ def connectors(log: SimulatedLog, topology: Topology, process: Process, reposito
         log.wake_by_topics(thread).start()
 
 
-def agent(process: Process, disks: Disks, executions: Executions, config: AgentConfig) -> Worker:
+def agent(process: Process, executions: Executions, config: AgentConfig) -> None:
     """As agents.main.run_agent, from the data directory on."""
     loop = Loop(process, lambda fd: Pipe.open[fd])
     random = process.kernel.random
     store = SpoolStore(config.data_dir / "spool", config.spool_bytes // config.slots)
     executor = SimulatedExecutor(process, executions)
     tools = JobTools(executor, store, config.data_dir / "jobs", {}, process.now, config.gateway_url)
-    made: list[Worker] = []
 
     async def main() -> None:
         store.recover()
         outbox = Outbox()
         worker = Worker(config, config.name, store, tools, outbox.put)
-        made.append(worker)
         hub = HubConnection("ws://gateway", config.token, "simulated", worker, store, outbox, Backoff(random.random))
         try:
             await hub.run()
@@ -125,7 +127,6 @@ def agent(process: Process, disks: Disks, executions: Executions, config: AgentC
             process.kill(f"refused for good: {error}")
 
     loop.create_task(main())
-    return made  # type: ignore[return-value]
 
 
 def agent_config(disks: Disks, name: str, region: str, slots: int, labels: tuple[str, ...] = ()) -> AgentConfig:
@@ -140,9 +141,3 @@ def agent_config(disks: Disks, name: str, region: str, slots: int, labels: tuple
         labels=labels,
         spool_bytes=SPOOL_BYTES,
     )
-
-
-Start = Callable[[Process], None]
-TAIL_TOPICS = frozenset(EVENTS_TOPICS)
-INGEST_TOPICS = frozenset((WEBHOOKS_TOPIC,))
-DEFINITION_TOPICS = frozenset((events_topic("runs"),))

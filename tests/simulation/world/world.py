@@ -135,7 +135,7 @@ class World:
         self.network.attach(process)
         region = next(region for region in self.topology.regions if region in role)
         config = roles.agent_config(self.disks, role, region, self.options.slots)
-        roles.agent(process, self.disks, self.executions, config)
+        roles.agent(process, self.executions, config)
 
     def _views_called(self, owner: str, operation: str) -> None:
         self.log.views_called(owner, operation)
