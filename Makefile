@@ -6,9 +6,11 @@ PYTHON := $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 endif
 BIN := .venv/bin
 ARGS ?=
+ROWS ?=
+QUICK ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check simulate format docs lock venv
+.PHONY: help up down test check simulate bench format docs lock venv
 
 help: ## Says what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -32,6 +34,9 @@ check: venv ## Format, lint, types, import contract, budgets and fast tests
 simulate: venv ## Random histories in memory, full of faults: SEEDS=1000 | SEED=7 | MUTANT=name
 	@exec $(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) \
 		$(if $(MUTANT),--mutant $(MUTANT)) $(ARGS)
+
+bench: venv ## Measures everything against its limit and writes docs/benchmarks.md; ROWS=1,3 for some, QUICK=1 for a try
+	@exec $(BIN)/python -m tests.benchmarks --rows "$(ROWS)" $(if $(QUICK),--quick)
 
 format: venv ## Formats the code and fixes what can be fixed
 	$(BIN)/ruff format .

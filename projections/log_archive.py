@@ -29,7 +29,8 @@ log = logging.getLogger("sealane.log-archive")
 _SAVE = """
 INSERT INTO log_segments (attempt_key, first_seq, last_seq, first_line, last_line, bytes, object_key, partition,
                           next_offset, last)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+SELECT * FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[],
+                     %s::bigint[], %s::bigint[], %s::bool[])
 ON CONFLICT (attempt_key, first_seq) DO UPDATE SET last_seq = excluded.last_seq, last_line = excluded.last_line,
   bytes = excluded.bytes, next_offset = excluded.next_offset, last = excluded.last
 """
@@ -186,26 +187,27 @@ class LogArchiver:
             # One archiver at a time: one that lost its partition and doesn't know it must not write over the newer.
             connection.execute(_LOCK, (list(segments),))
             known = _next_seqs(connection, segments)
-            for key, segment in segments.items():
-                assert segment.first is not None
-                assert segment.last is not None
-                if known[key] <= segment.last.seq:
-                    self._save(connection, segment, max(0, known[key] - segment.first.seq))
+            saved = [row for key, segment in segments.items() if (row := self._save(segment, known[key])) is not None]
+            if saved:
+                connection.execute(_SAVE, [list(column) for column in zip(*saved, strict=True)])
             connection.commit()
         for key in keys:
             del self._open[key]
 
-    def _save(self, connection: psycopg.Connection[tuple[Any, ...]], segment: OpenSegment, known: int) -> None:
-        """All but the `known` first chunks, which are archived already."""
-        chunks = segment.chunks[known:]
-        first, last = decode_chunk(chunks[0]), segment.last
+    def _save(self, segment: OpenSegment, known: int) -> tuple[Any, ...] | None:
+        """Puts all chunks but those before number `known`, which are archived already; answers with the index's row."""
+        last = segment.last
+        assert segment.first is not None
         assert last is not None
+        if known > last.seq:
+            return None
+        chunks = segment.chunks[max(0, known - segment.first.seq) :]
+        first = decode_chunk(chunks[0])
         object_key = segment_key(first.attempt_key, first.seq)
         self._objects.put(object_key, encode_segment(chunks))
         last_line = last.first_line + len(last.lines) - 1
         place = (object_key, segment.partition.partition, segment.last_offset + 1, last.last)
-        values = (first.attempt_key, first.seq, last.seq, first.first_line, last_line, sum(map(len, chunks)), *place)
-        connection.execute(_SAVE, values)
+        return (first.attempt_key, first.seq, last.seq, first.first_line, last_line, sum(map(len, chunks)), *place)
 
     def _commit(self, consumer: GroupConsumer) -> None:
         """Up to the first chunk that is not archived yet, in each partition."""

@@ -151,8 +151,8 @@ class Builds:
         with self._place.database() as database:
             runs, deliveries = _numbers(
                 database,
-                "SELECT count(*), count(DISTINCT delivery_id) FROM runs WHERE state = 'finished' AND outcome = 'success'"
-                " AND delivery_id = ANY(%s)",
+                "SELECT count(*), count(DISTINCT delivery_id) FROM runs"
+                " WHERE state = 'finished' AND outcome = 'success' AND delivery_id = ANY(%s)",
                 list(self._posted),
             )
             jobs, attempts, most = _numbers(
@@ -167,7 +167,8 @@ class Builds:
         expect(jobs == attempts == 5 * (pushed + 1) and most == 1, f"{jobs} jobs, {attempts} attempts, up to {most}")
         expect(steps == 10 * (pushed + 1), f"{steps} steps of {pushed + 1} runs")
         expect(unfinished == letters == 0, f"{unfinished} runs unfinished, {letters} dead letters")
-        return f"{pushed:,} signed pushes gave {runs:,} successful runs, {attempts:,} attempts (one per job), {steps:,} steps"
+        gave = f"{runs:,} successful runs, {attempts:,} attempts (one per job), {steps:,} steps"
+        return f"{pushed:,} signed pushes gave {gave}"
 
     def times(self) -> str:
         """What the runs under load took."""

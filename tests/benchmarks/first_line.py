@@ -80,9 +80,7 @@ class FirstLine:
 
     async def _run(self) -> str:
         path = f"/api/v1/apps/shop/runs/{self._number}"
-        while (answer := await asyncio.to_thread(self._place.api.get, path)).status_code != 200:
-            await asyncio.sleep(0.003)
-        return str(answer.json()["id"])
+        return str((await asyncio.to_thread(self._place.await_answer, path)).json()["id"])
 
     async def _first_line(self, run: str) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._place.settings.port)

@@ -1,4 +1,7 @@
-"""A whole platform as `make up` makes it, role by role as real processes, without the sample and, unless asked for, without agents."""
+"""A whole platform as `make up` makes it, role by role as real processes, without the sample.
+
+Agents are there when they are asked for.
+"""
 
 import os
 import subprocess
@@ -85,6 +88,17 @@ class House:
         with self.database() as database:
             _wait(lambda: condition(database), "what was waited for did not happen", seconds)
 
+    def await_answer(self, path: str) -> httpx.Response:
+        """Ask again and again until the views know what is asked for."""
+        found: list[httpx.Response] = []
+
+        def known() -> bool:
+            found[:] = [self.api.get(path)]
+            return found[0].status_code == 200
+
+        _wait(known, f"{path} is not known")
+        return found[0]
+
     def cpu_seconds(self) -> dict[str, float]:
         """CPU used so far by each process and the children it has waited for or still has."""
         return {name: cpu_of(server.pid) for name, (_, server) in self._processes.items()}
@@ -114,6 +128,8 @@ class House:
         body = {"name": name, "repository_url": repository_url, "forge": "github"}
         answer = self.api.post("/api/v1/apps", json=body)
         expect(answer.status_code == 201, answer.text)
+        known = "SELECT 1 FROM apps WHERE name = %s"
+        self.wait_until(lambda database: database.execute(known, (name,)).fetchone() is not None)
         return self.installation.key.webhook_secret(name)
 
 
@@ -121,7 +137,7 @@ def _wait(condition: Callable[[], bool], otherwise: str, seconds: float = 60.0) 
     deadline = time.monotonic() + seconds
     while not condition():
         expect(time.monotonic() < deadline, f"after {seconds:g} s {otherwise}")
-        time.sleep(0.02)
+        time.sleep(0.003)
 
 
 @contextmanager

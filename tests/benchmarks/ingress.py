@@ -67,9 +67,7 @@ def measure(bench: Bench) -> Row:
 
 def _prepared(place: House) -> Sender:
     url = "https://forge.example/acme/shop.git"
-    sender = Sender(place.settings.port, url, place.forge_app("shop", url), "c" * 40)
-    place.wait_until(lambda database: database.execute("SELECT 1 FROM apps WHERE name = 'shop'").fetchone() is not None)
-    return sender
+    return Sender(place.settings.port, url, place.forge_app("shop", url), "c" * 40)
 
 
 @contextmanager

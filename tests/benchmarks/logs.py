@@ -110,14 +110,13 @@ class Logs:
     async def _viewer(self, attempt: str) -> "asyncio.Task[Seen]":
         run, job, number = attempt.split("/")
         path = f"/api/v1/runs/{run}/jobs/{job}/attempts/{number}/log/stream"
-        while self._place.api.get(path.removesuffix("/stream")).status_code != 200:
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(self._place.await_answer, path.removesuffix("/stream"))
         reader, writer = await asyncio.open_connection("127.0.0.1", self._place.settings.port, limit=64 << 20)
         token = self._place.installation.key.admin_token
         writer.write(f"GET {path} HTTP/1.0\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n".encode())
         head = await reader.readuntil(b"\r\n\r\n")
         expect(b" 200 " in head.split(b"\r\n")[0], f"{head!r}")
-        return asyncio.create_task(_read(reader))
+        return asyncio.create_task(_read(reader, writer))
 
     def _archived(self, attempt: str, started: float) -> float:
         """Seconds until the last segment is in the archive."""
@@ -137,11 +136,13 @@ class Logs:
         return f"{total:,} lines of {len(self._lines)} jobs: each seen by the viewer and kept in the archive, in order"
 
 
-async def _read(reader: asyncio.StreamReader) -> Seen:
+async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Seen:
+    """All until the stream ends. `writer` lives as long: the connection is closed with it."""
     seen = Seen([], [])
     while piece := await reader.read(1 << 20):
         seen.at.append(time.perf_counter())
         seen.pieces.append(piece)
+    writer.close()
     return seen
 
 

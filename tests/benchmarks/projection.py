@@ -13,6 +13,7 @@ from infra.kafka.reader import KafkaLogReader
 from infra.postgres.connections import connector, sqlalchemy_url
 from projections.migrations.runner import migrate
 from projections.projector import Projector, partitions_of
+from projections.store import stores
 from tests.benchmarks.history import write_history
 from tests.benchmarks.measure import Bench, Line, Row, expect
 from tests.benchmarks.servers import broker, database
@@ -34,7 +35,7 @@ def measure(bench: Bench) -> Row:
         for repetition in range(bench.repetitions + 1):
             with bench.step(f"row 3: repetition {repetition} of {bench.repetitions} (0 warms up)"):
                 with _views(server) as dsn:
-                    figure = records / _project(connection, dsn, records)
+                    figure = records / project(connection, dsn, records)
                     rows = _rows(dsn)
                     check = _check(dsn, rows, records, runs)
                 with _views(server) as dsn:
@@ -58,9 +59,9 @@ def _views(server: str) -> Iterator[str]:
         yield dsn
 
 
-def _project(connection: Connection, dsn: str, records: int) -> float:
+def project(connection: Connection, dsn: str, records: int) -> float:
     reader = KafkaLogReader(connection, "bench-projector")
-    projector = Projector(reader, connector(dsn, _SCHEMA), partitions_of(TOPOLOGY))
+    projector = Projector(reader, stores(connector(dsn, _SCHEMA)), partitions_of(TOPOLOGY))
     started = time.perf_counter()
     done = 0
     while done < records:
@@ -100,7 +101,8 @@ def _check(dsn: str, rows: Mapping[str, bytes], records: int, runs: int) -> str:
     with _open(dsn) as database:
         found = database.execute(
             "SELECT (SELECT count(*) FROM audit), (SELECT count(*) FROM deliveries),"
-            " (SELECT count(*) FROM runs WHERE outcome = 'success'), (SELECT count(*) FROM steps WHERE outcome = 'success')"
+            " (SELECT count(*) FROM runs WHERE outcome = 'success'),"
+            " (SELECT count(*) FROM steps WHERE outcome = 'success')"
         ).fetchone()
     assert found is not None
     audit, deliveries, finished, steps = found

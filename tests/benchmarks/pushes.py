@@ -51,18 +51,28 @@ class Sender(NamedTuple):
 
 
 class Line:
-    """One kept connection; one request at a time."""
+    """One kept connection; one request at a time. The server closes it when it was idle for a while."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._port = port
         self._reader = reader
         self._writer = writer
 
     @classmethod
     async def open(cls, port: int) -> "Line":
-        return cls(*await asyncio.open_connection("127.0.0.1", port))
+        return cls(port, *await asyncio.open_connection("127.0.0.1", port))
 
     async def post(self, push: Push) -> None:
         """Returns when it is accepted. Raises WrongOutput for any answer but 202."""
+        try:
+            await self._post(push)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            # As a forge does it: the same delivery again.
+            self._writer.close()
+            self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+            await self._post(push)
+
+    async def _post(self, push: Push) -> None:
         self._writer.write(push.request)
         head = await self._reader.readuntil(b"\r\n\r\n")
         length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.benchmarks import builds, decisions, first_line, ingress, logs, projection, restart, restore
+from tests.benchmarks import builds, decisions, first_line, growth, ingress, logs, projection, restart, restore
 from tests.benchmarks.measure import Bench, Row
 
 ROWS: dict[int, Callable[[Bench], Row]] = {
@@ -14,4 +14,5 @@ ROWS: dict[int, Callable[[Bench], Row]] = {
     6: logs.measure,
     7: builds.measure,
     8: restart.measure,
+    10: growth.measure,
 }

@@ -6,10 +6,11 @@ from core.aggregates import AGGREGATES, POLICIES
 from core.eventlog.routing import decode_event
 from core.ports import LogUnavailable, TopicPartition
 from infra.memory.reader import MemoryLogReader
+from processors.fold import Halted
 from processors.kinds import Kinds
 from processors.metrics import ProcessorMetrics
 from processors.partition_state import PartitionState
-from processors.restore import Halted, Restorer
+from processors.restore import Restorer
 from tests.simulation.checks.observer import Check
 from tests.simulation.world.world import World
 

@@ -51,7 +51,14 @@ class Gateway:
             new_id=lambda: f"{random.getrandbits(64):016x}",
         )
         self._hub = AgentHub(
-            self.bus, producer, self._tail, topology, process, lambda: f"{random.getrandbits(64):016x}", _no_correlation
+            self.bus,
+            producer,
+            self._tail,
+            topology,
+            process,
+            lambda: f"{random.getrandbits(64):016x}",
+            _no_correlation,
+            max_log_bytes=1 << 30,
         )
         router = agent_router(self._hub, _authenticate, topology.regions)
         self._endpoint: Callable[[ServerEnd], Awaitable[None]] = router.routes[0].endpoint  # type: ignore[attr-defined]

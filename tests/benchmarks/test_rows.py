@@ -1,0 +1,18 @@
+"""Every row of the benchmarks works and its outputs are right, at sizes that say nothing of speed."""
+
+import pytest
+
+from tests.benchmarks import report
+from tests.benchmarks.measure import Bench
+from tests.benchmarks.rows import ROWS
+
+
+@pytest.mark.parametrize("number", ROWS)
+def test_row_runs_checks_its_outputs_and_has_a_limit(number: int) -> None:
+    row = ROWS[number](Bench(quick=True))
+
+    assert row.number == number
+    assert row.checks
+    assert row.limit
+    assert all(line.figure > 0 for line in row.lines)
+    assert report.text(row)
