@@ -13,17 +13,19 @@ from projections.verify import Verified
 
 @dataclass
 class Report:
-    """`views` is None where they were not compared."""
+    """`views` is None where they were not compared, or could not be: `views_problem`."""
 
     until: str = ""
     log: Replayed = field(default_factory=Replayed)
     log_seconds: float = 0.0
     views: Verified | None = None
+    views_problem: str = ""
     view_seconds: float = 0.0
 
     @property
     def holds(self) -> bool:
-        return not self.log.faults and (self.views is None or self.views.difference is None)
+        views_hold = self.views is None or self.views.difference is None
+        return not self.log.faults and views_hold and not self.views_problem
 
     def show(self, stream: str, as_json: bool) -> None:
         """Raises CliError where there is no such stream."""
@@ -38,6 +40,8 @@ class Report:
         self._show_log()
         if self.views is not None:
             self._show_views(self.views)
+        if self.views_problem:
+            console.print(f"views: [red]can't be compared[/red]: {self.views_problem}", soft_wrap=True)
         return None
 
     def _document(self, stream: str) -> dict[str, Any]:
@@ -59,6 +63,8 @@ class Report:
             difference = str(self.views.difference) if self.views.difference else None
             seconds = round(self.view_seconds, 3)
             document["views"] = {"rows": self.views.rows, "seconds": seconds, "difference": difference}
+        if self.views_problem:
+            document["views"] = {"problem": self.views_problem}
         return document
 
     def _show_log(self) -> None:

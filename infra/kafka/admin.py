@@ -1,12 +1,11 @@
 """TopicAdmin over Kafka: what topics there are, and the few things that may be done to them."""
 
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError
-from confluent_kafka import TopicPartition as KafkaPartition
+from confluent_kafka import KafkaError
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs don't re-export their names
     AdminClient,
     AlterConfigOpType,
@@ -20,14 +19,13 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs d
 
 from core.cluster import Placement, ReplicaMove
 from core.eventlog.topics import TopicSpec, Topology
-from core.ports import LogUnavailable, TopicPartition
+from core.ports import Fenced, LogUnavailable, TopicPartition
 from infra.kafka.cluster_admin import partition_places, racks_of_brokers
 from infra.kafka.connection import CLIENT_ERRORS, Connection, kafka_error, translate
+from infra.kafka.consumer import KafkaGroupConsumer
 from infra.kafka.reassignment import reassign
-from infra.kafka.records import kafka_partitions
 
 _TIMEOUT_SECONDS = 30.0
-_ATTEMPT_SECONDS = 2.0
 _PREFIX = "sealane."
 
 
@@ -117,38 +115,28 @@ class KafkaTopicAdmin:
         self._alter(ResourceType.GROUP, group, config)
 
     def group_offsets(self, group: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        asked = ConsumerGroupTopicPartitions(group, kafka_partitions(partitions))
-        deadline = time.monotonic() + _TIMEOUT_SECONDS
-        while True:
-            try:
-                return self._group_offsets(asked)
-            except LogUnavailable:
-                # A broker that never had a group makes its offsets topic first; librdkafka then waits in vain.
-                if time.monotonic() > deadline:
-                    raise
-
-    def _group_offsets(self, asked: ConsumerGroupTopicPartitions) -> dict[TopicPartition, int]:
-        doing = f"asking for the offsets of group {asked.group_id}"
-        try:
-            futures = self._admin.list_consumer_group_offsets(
-                [asked], require_stable=True, request_timeout=_ATTEMPT_SECONDS
-            )
-        except CLIENT_ERRORS as error:
-            translate(error, doing)
-        answers = _result(futures[asked.group_id], doing, KafkaError.GROUP_ID_NOT_FOUND)
-        found = answers.topic_partitions if answers is not None else []
-        return {TopicPartition(each.topic, each.partition): each.offset for each in found if each.offset >= 0}
+        with self._outsider(group) as consumer:
+            found = consumer.committed(partitions)
+        return {where: offset for where, offset in found.items() if offset is not None}
 
     def set_group_offsets(self, group: str, offsets: Mapping[TopicPartition, int]) -> None:
         if not offsets:
             return
-        wanted = [KafkaPartition(*where, offset) for where, offset in offsets.items()]
-        request = ConsumerGroupTopicPartitions(group, wanted)
-        for future in self._admin.alter_consumer_group_offsets([request], request_timeout=_TIMEOUT_SECONDS).values():
-            answer = _result(future, f"setting the offsets of group {group}")
-            for each in answer.topic_partitions:
-                if each.error is not None:
-                    raise LogUnavailable(f"setting the offset of {each.topic}:{each.partition}: {each.error.str()}")
+        with self._outsider(group) as consumer:
+            try:
+                consumer.commit(offsets)
+            except Fenced as error:
+                raise LogUnavailable(f"setting the offsets of group {group}: it has members ({error})") from error
+
+    @contextmanager
+    def _outsider(self, group: str) -> Iterator[KafkaGroupConsumer]:
+        """Asks and commits without joining. librdkafka's own admin calls for this abort the whole process when the
+        group's coordinator is not there yet."""
+        consumer = KafkaGroupConsumer(self._connection, group, client_id="sealane-admin")
+        try:
+            yield consumer
+        finally:
+            consumer.close()
 
     def _alter(self, kind: ResourceType, name: str, config: Mapping[str, str]) -> None:
         entries = [

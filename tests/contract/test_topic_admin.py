@@ -5,6 +5,7 @@ import pytest
 from core.eventlog.topics import TopicSpec
 from core.ports import LogUnavailable, TopicPartition
 from infra.kafka.topics import AddPartitions, ChangeConfig, CreateTopic, TopicMismatch, apply, plan
+from tests.contract.groups import Member, poll_until
 from tests.contract.worlds import World, new_name, new_topic
 
 
@@ -90,3 +91,12 @@ def test_offsets_of_a_group_are_told_and_set(world: World) -> None:
 
     assert world.admin().group_offsets(group, [told, other]) == {told: 5}
     assert world.consumer(group).committed([told]) == {told: 5}
+
+
+def test_offsets_of_a_group_at_work_are_not_set(world: World) -> None:
+    group, topic = new_name(), new_topic(world)
+    member = Member(world, group, topic)
+    poll_until(member, lambda: bool(member.owned))
+
+    with pytest.raises(LogUnavailable, match="it has members"):
+        world.admin().set_group_offsets(group, {TopicPartition(topic, 0): 5})

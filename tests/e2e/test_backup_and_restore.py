@@ -11,7 +11,7 @@ import pytest
 from infra.objects.filesystem import FilesystemObjects
 from processors.export.manifest import load_manifest, save_manifest
 from processors.export.segments import decode_records, digest, encode_records
-from tests.support.platform import Json, Platform
+from tests.support.platform import Json, Platform, Repository
 from tests.support.servers import scratch_directory
 
 GATED = """
@@ -47,57 +47,57 @@ def test_run_that_waited_goes_on_after_everything_was_wiped_and_restored(folder:
     export = folder / "export"
     with Platform(folder) as platform:
         repository = platform.repository("gated", GATED)
-        repository.push_in_background()
-        platform.run_when("gated", 1, waits)
+        _push_until_it_waits(platform, repository, 1)
         first = exported(platform, export)
         repository.commit("second", {"README": "x"})
-        repository.push_in_background()
-        platform.run_when("gated", 2, waits)
+        _push_until_it_waits(platform, repository, 2)
         second = exported(platform, export)
         assert 0 < second["records"] < first["records"]
-        before = platform.sealane("replay", "--verify", "--json")
-        assert before.returncode == 0, before.stdout + before.stderr
-        events = platform.get("/events", limit=50)["items"]
+        holds(platform, "replay", "--verify")
         log = build_log(platform)
         assert "built before the backup" in log
+        platform.stop()
 
-    checked = platform.sealane("export", "--verify", str(export))
-    assert checked.returncode == 0, checked.stdout + checked.stderr
-    keep = folder / "kept"
-    keep.mkdir()
-    for name in ("key", "git"):
-        shutil.move(platform.data / name, keep / name)
-    shutil.rmtree(platform.data)
-    platform.data.mkdir()
-    platform.data.chmod(0o755)
-    for name in ("key", "git"):
-        shutil.move(keep / name, platform.data / name)
-
-    restored = platform.sealane("replay", "--into", str(platform.data), "--from", str(export))
-    assert restored.returncode == 0, restored.stdout + restored.stderr
-    with platform:
+        holds(platform, "export", "--verify", str(export))
+        _wipe(platform.data, "key", "git")
+        restored = platform.sealane("replay", "--into", str(platform.data), "--from", str(export))
+        assert restored.returncode == 0, restored.stdout + restored.stderr
+        platform.start()
         run = platform.run_when("gated", 1, waits)
-        old = {(each["id"], each["chain"]) for each in events if "id" in each and "chain" in each}
-        assert old, events[0]
         assert build_log(platform) == log
         assert platform.post(f"/runs/{run['id']}/approvals/deploy", {"approve": True}).status_code == 200
         run = platform.finished_run("gated", 1)
         assert run["outcome"] == "success"
         assert "deployed after the restore" in platform.log(run, "deploy")
         repository.commit("third", {"README": "y"})
-        repository.push_in_background()
-        platform.run_when("gated", 3, waits)
-        after = platform.sealane("replay", "--verify", "--json")
-        assert after.returncode == 0, after.stdout + after.stderr
+        _push_until_it_waits(platform, repository, 3)
+        holds(platform, "replay", "--verify")
         exported(platform, export)
-    again = platform.sealane("export", "--verify", str(export))
-    assert again.returncode == 0, again.stdout + again.stderr
-    refused = platform.sealane("replay", "--into", str(platform.data), "--from", str(export))
-    assert "[installation-not-fresh]" in refused.stderr
-    _alter_one_event(export)
-    found = platform.sealane("export", "--verify", str(export), "--json")
-    assert found.returncode == 1
-    assert "sealane.runs.events:0:5" in {fault["position"] for fault in json.loads(found.stdout)["faults"]}
+        refused = platform.sealane("replay", "--into", str(platform.data), "--from", str(export))
+        assert "[installation-not-fresh]" in refused.stderr
+
+        holds(platform, "export", "--verify", str(export))
+        _alter_one_event(export)
+        found = platform.sealane("export", "--verify", str(export), "--json")
+        assert found.returncode == 1
+        assert "sealane.runs.events:0:5" in {fault["position"] for fault in json.loads(found.stdout)["faults"]}
+
+
+def _push_until_it_waits(platform: Platform, repository: Repository, number: int) -> None:
+    repository.push_in_background()
+    platform.run_when("gated", number, waits)
+
+
+def holds(platform: Platform, *arguments: str) -> None:
+    answer = platform.sealane(*arguments, "--json")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+def _wipe(data: Path, *kept: str) -> None:
+    """All but what an operator keeps beside the export."""
+    for each in data.iterdir():
+        if each.name not in kept:
+            shutil.rmtree(each) if each.is_dir() else each.unlink()
 
 
 def exported(platform: Platform, folder: Path) -> Json:

@@ -1,4 +1,5 @@
-"""Writes the golden JSON of event types that have none yet: `python -m tests.replay.samples`. Never touches another.
+"""Writes the golden JSON of events and commands that have none yet: `python -m tests.replay.samples`. Never touches
+another.
 
 Every field of a sample has a value of its own, so that a field that is lost or renamed later shows.
 """
@@ -15,11 +16,16 @@ from core.aggregates import AGGREGATES
 from core.eventlog.serialization import Message
 
 GOLDEN = Path(__file__).parent / "golden"
-DIGESTS = GOLDEN / "SHA256SUMS"
+COMMANDS = Path(__file__).parent / "golden_commands"
+DIGESTS = "SHA256SUMS"
 
 
 def event_types() -> list[type[Message]]:
     return sorted({kind for each in AGGREGATES for kind in each.events.types}, key=lambda kind: kind.TYPE)
+
+
+def command_types() -> list[type[Message]]:
+    return sorted({kind for each in AGGREGATES for kind in each.commands.types}, key=lambda kind: kind.TYPE)
 
 
 def golden_name(kind: type[Message], version: int) -> str:
@@ -60,13 +66,15 @@ def _unlike_default(field: inspect.Field) -> Any:
 
 
 def write_missing() -> None:
-    with DIGESTS.open("a") as digests:
-        for kind in event_types():
-            path = GOLDEN / golden_name(kind, kind.VERSION)
-            if not path.exists():
-                text = msgspec.json.encode(sample(inspect.type_info(kind), kind.TYPE))
-                path.write_bytes(msgspec.json.format(text, indent=2) + b"\n")
-                digests.write(f"{digest(path)}  {path.name}\n")
+    for folder, kinds in ((GOLDEN, event_types()), (COMMANDS, command_types())):
+        folder.mkdir(exist_ok=True)
+        with (folder / DIGESTS).open("a") as digests:
+            for kind in kinds:
+                path = folder / golden_name(kind, kind.VERSION)
+                if not path.exists():
+                    text = msgspec.json.encode(sample(inspect.type_info(kind), kind.TYPE))
+                    path.write_bytes(msgspec.json.format(text, indent=2) + b"\n")
+                    digests.write(f"{digest(path)}  {path.name}\n")
 
 
 if __name__ == "__main__":
