@@ -25,6 +25,7 @@ from processors.options import ProcessorOptions
 from processors.restore import Restorer
 from projections.migrations.runner import migrate
 from projections.projector import Projector, partitions_of
+from projections.store import stores
 from projections.tables import CARRIED_OVER, OFFSETS, metadata
 
 HISTORIES = Path(__file__).parent / "histories"
@@ -67,7 +68,7 @@ def views(log: MemoryLog, topology: Topology, database_url: str) -> Json:
     """Of each view table how many rows, and a digest of each column: one that is new later changes no other."""
     migrate(sqlalchemy_url(database_url).render_as_string(hide_password=False), SCHEMA)
     connect = connector(database_url, SCHEMA)
-    projector = Projector(MemoryLogReader(log), connect, partitions_of(topology))
+    projector = Projector(MemoryLogReader(log), stores(connect), partitions_of(topology))
     try:
         while projector.run_once(0):
             assert not projector.status.halted, projector.status.halted
