@@ -88,7 +88,9 @@ def _listen(host: str, port: int, role: str) -> socket.socket:
 
 
 def _serve(listener: socket.socket, registry: Callable[[], "CollectorRegistry"]) -> None:
-    select.select([listener], [], [])
+    waiting = select.poll()  # Unlike select() it takes descriptors of any number.
+    waiting.register(listener, select.POLLIN)
+    waiting.poll()
     from infra.metrics.server import serve
 
     serve(listener, registry())
