@@ -48,6 +48,8 @@ def test_forge_tokens_come_from_the_environment() -> None:
         ({"SEALANE_REGIONS": "a,a"}, "SEALANE_REGIONS"),
         ({"SEALANE_REGIONS": "US East"}, "US East"),
         ({"SEALANE_PARTITIONS_PER_REGION": "0"}, "SEALANE_PARTITIONS_PER_REGION"),
+        ({"SEALANE_BROKERS": "2"}, "SEALANE_BROKERS"),
+        ({"SEALANE_BROKERS": "10"}, "SEALANE_BROKERS"),
     ],
 )
 def test_bad_settings_are_named(environment: dict[str, str], words: str) -> None:
