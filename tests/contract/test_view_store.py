@@ -36,7 +36,8 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     if request.param == "memory":
         views = MemoryViews()
         yield Place(
-            lambda: MemoryViewStore(views), lambda table: [dict(row) for row in views.tables.get(table.name, {}).values()]
+            lambda: MemoryViewStore(views),
+            lambda table: [dict(row) for row in views.tables.get(table.name, {}).values()],
         )
         return
     url = request.getfixturevalue("database_url")
