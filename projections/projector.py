@@ -153,12 +153,13 @@ class Projector:
             self.status.chains.start(store.chain_heads(self._partitions))
             store.commit()
             self._check_bounds()
+            # Before it counts as started: a reader that stayed where it was would leave records out.
+            self._reader.assign(self._next)
         except BaseException:
             store.close()
             raise
         self._store = store
         self.status.halted.clear()
-        self._reader.assign(self._next)
         self.status.state = "active"
         return True
 

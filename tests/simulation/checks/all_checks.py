@@ -62,7 +62,13 @@ class Checks:
     @property
     def ended(self) -> bool:
         """Nothing is open, nobody waits, and everybody has read everything."""
-        return self._workload.done and not self.runs.open and self._is_caught_up() and self.views.is_caught_up()
+        return (
+            self._workload.done
+            and not self.runs.open
+            and self.runs.has_all(self._workload.accepted)
+            and self._is_caught_up()
+            and self.views.is_caught_up()
+        )
 
     def finally_(self) -> None:
         if self.failed:

@@ -42,6 +42,9 @@ class RunsCheck(Check):
             self.wrong(f"delivery {delivery} made run {self.by_delivery[delivery]} and run {run}")
         self.by_delivery[delivery] = run
 
+    def has_all(self, accepted: list[str]) -> bool:
+        return all(delivery in self.by_delivery for delivery in accepted)
+
     def check_pushes(self, accepted: list[str]) -> None:
         """At the end: every push that was answered has its run."""
         for delivery in accepted:
