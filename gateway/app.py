@@ -38,10 +38,11 @@ def create_app(services: GatewayServices, authenticator: Authenticator) -> FastA
         separate_input_output_schemas=False,
     )
     app.state.gateway = gateway
+    # Routes are tried one after the other: those that machines ask, again and again, come first.
+    for router in (*services.routers, *OPEN_ROUTERS):
+        app.include_router(router)
     for router in API_ROUTERS:
         app.include_router(router, dependencies=[Authorised, _Consistent])
-    for router in (*OPEN_ROUTERS, *services.routers):
-        app.include_router(router)
     install_exception_handlers(app)
     app.add_middleware(BodyLimit, limit_bytes=services.settings.body_limit_bytes, prefix=API)
     app.add_middleware(RequestContext, metrics=gateway.metrics, new_request_id=lambda: services.random_text(20))
