@@ -8,6 +8,8 @@ import uuid
 
 _NAMESPACE = uuid.UUID("6f1d7d52-5f0e-5f6e-9a59-5ea1a9e00001")
 _NAMESPACE_BYTES = _NAMESPACE.bytes
+# The two highest bits of this digit say that it is a uuid as RFC 9562 has it.
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 def derived_id(*parts: str | int) -> str:
@@ -16,11 +18,8 @@ def derived_id(*parts: str | int) -> str:
     Made once per event, and uuid.uuid5() takes more than twice as long to the same result.
     """
     text = "\x1f".join(map(str, parts)).encode()
-    digest = bytearray(hashlib.sha1(_NAMESPACE_BYTES + text, usedforsecurity=False).digest()[:16])
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    h = digest.hex()
-    return f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
+    h = hashlib.sha1(_NAMESPACE_BYTES + text, usedforsecurity=False).hexdigest()
+    return f"{h[:8]}-{h[8:12]}-5{h[13:16]}-{_VARIANT[h[16]]}{h[17:20]}-{h[20:32]}"
 
 
 def run_id(region: str, app: str, trigger_id: str) -> str:

@@ -39,12 +39,13 @@ def create_app(services: GatewayServices, authenticator: Authenticator) -> FastA
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.gateway = gateway
+    # Routes are tried one after the other: those that machines ask, again and again, come first.
+    for router in (*services.routers, *OPEN_ROUTERS):
+        app.include_router(router)
     for router in API_ROUTERS:
         app.include_router(router, dependencies=[Authorised, _Consistent])
-    for router in (*OPEN_ROUTERS, *services.routers):
-        app.include_router(router)
     # Below an included router FastAPI shows no routes; a 405 names the methods of all that share a path.
-    routers = (*API_ROUTERS, *OPEN_ROUTERS, *services.routers)
+    routers = (*services.routers, *OPEN_ROUTERS, *API_ROUTERS)
     app.state.routes = [route for router in routers for route in router.routes]
     install_exception_handlers(app)
     app.add_middleware(BodyLimit, limit_bytes=services.settings.body_limit_bytes, prefix=API)

@@ -67,9 +67,8 @@ async def connected(tail: Tail) -> AsyncIterator[AgentSession]:
     async def correlation(run: str) -> str:
         return ""
 
-    hub = AgentHub(
-        Decided(), MemoryAsyncProducer(MemoryLog()), tail, TOPOLOGY, ManualClock(), lambda: "new", correlation
-    )
+    producer = MemoryAsyncProducer(MemoryLog())
+    hub = AgentHub(Decided(), producer, tail, TOPOLOGY, ManualClock(), lambda: "new", correlation, max_log_bytes=1)
     running = asyncio.create_task(hub.run())
     session, _ = await hub.open(HELLO, "test")
     try:
