@@ -9,6 +9,7 @@ import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import msgspec
 from infra.embedded import kafka, postgres
 from infra.embedded.ports import choose_port
 from infra.embedded.process import ProcessSpec, Progress
+from infra.embedded.supervisor import Supervisor
 from infra.keys import InstallationKey
 from infra.local.connection_file import write_connection
 from infra.settings import Settings
@@ -150,6 +152,19 @@ class Installation:
                 return bool(answer.status == 200)
         except OSError:
             return False
+
+
+@contextmanager
+def running_servers(settings: Settings) -> Iterator[Settings]:
+    """Nothing but the servers of a data directory that nobody else runs, for as long as the caller needs them.
+
+    Raises ServerError.
+    """
+    installation = Installation(settings)
+    with Supervisor(settings.data_path) as supervisor:
+        installation.prepare_servers(lambda text: None)
+        supervisor.start(*installation.servers)
+        yield installation.settings
 
 
 def with_running_servers(settings: Settings) -> Settings:
