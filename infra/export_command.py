@@ -6,16 +6,15 @@ from typing import Annotated
 
 import typer
 
-from core.ports import ObjectStore
 from gateway.cli.context import AsJson
 from gateway.cli.errors import CliError, Exit
 from gateway.cli.output import console, print_json
-from infra.backup import export_all
 from infra.local.installation import with_running_servers
 from infra.long_work import long_work
-from infra.objects.filesystem import FilesystemObjects, ObjectStoreUnavailable
+from infra.objects.filesystem import ObjectStoreUnavailable
 from infra.projections_command import explained
 from infra.settings_command import settings_or_error
+from infra.wiring.backup import export_all, export_store
 from processors.export.check import ExportCheck, complete_manifest
 from processors.export.manifest import ExportError
 
@@ -49,7 +48,7 @@ def _export(folder: Path, as_json: bool) -> None:
     settings = with_running_servers(settings_or_error())
     began = time.monotonic()
     with explained(), long_work() as step:
-        result = export_all(settings, FilesystemObjects(folder), step("exporting", "records"))
+        result = export_all(settings, export_store(folder), step("exporting", "records"))
     seconds = time.monotonic() - began
     cut = result.manifest.cut if result.manifest else None
     assert cut is not None
@@ -74,7 +73,7 @@ def _export(folder: Path, as_json: bool) -> None:
 
 def _verify(folder: Path, as_json: bool) -> None:
     began = time.monotonic()
-    objects: ObjectStore = FilesystemObjects(folder)
+    objects = export_store(folder)
     check = ExportCheck(objects)
     with long_work() as step:
         faults = list(check.run(step("checking", "records")))

@@ -1,26 +1,20 @@
 """`sealane replay`: reads the whole log again, beside the live platform, and says whether all of it holds."""
 
-import time
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
-import psycopg
 import typer
 
 from core.eventlog.envelope import Stream
 from gateway.cli.context import AsJson
 from gateway.cli.errors import CliError, Exit
 from infra.local.installation import with_running_servers
-from infra.long_work import NewStep, long_work
+from infra.long_work import long_work
 from infra.replay_report import Report
+from infra.replay_steps import compare_views, replay_log
 from infra.restore_command import restore
-from infra.settings import Settings
 from infra.settings_command import settings_or_error
-from infra.wiring.parts import replaying, views_place
-from projections.projector import LogMismatch
-from projections.rebuild import RebuildHalted
-from projections.verify import verify as verify_views
 
 
 def replay(
@@ -48,39 +42,13 @@ def replay(
     settings = with_running_servers(settings_or_error())
     report = Report(until=until)
     with long_work() as step:
-        _replay(settings, report, _time(until), _stream(stream), verify, step)
+        replay_log(settings, report, _time(until), _stream(stream), verify, step)
         if verify:
-            _compare_views(settings, report, _time(until), step)
+            compare_views(settings, report, _time(until), step)
     report.show(stream, as_json)
     if not report.holds:
         raise typer.Exit(Exit.RUN_FAILED)
     return None
-
-
-def _replay(
-    settings: Settings, report: Report, until: datetime | None, only: Stream | None, verify: bool, step: NewStep
-) -> None:
-    began = time.monotonic()
-    work = replaying(settings, until, only)
-    try:
-        report.log = work.run(verify, step("replaying", "offsets"))
-    finally:
-        work.close()
-    report.log_seconds = time.monotonic() - began
-
-
-def _compare_views(settings: Settings, report: Report, until: datetime | None, step: NewStep) -> None:
-    """What a damaged log keeps from being projected is said with what was found in the log itself."""
-    began = time.monotonic()
-    try:
-        report.views = verify_views(
-            views_place(settings), step("projecting again", "records"), step("comparing", "rows"), until
-        )
-    except (LogMismatch, RebuildHalted) as error:
-        report.views_problem = str(error)
-    except psycopg.OperationalError as error:
-        report.views_problem = f"Postgres can't be used: {str(error).strip()}"
-    report.view_seconds = time.monotonic() - began
 
 
 def _time(text: str) -> datetime | None:

@@ -1,23 +1,19 @@
 """`sealane replay --into`: an export becomes a fresh installation, which goes on where the other was."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
+from core.ports import ObjectStore
 from gateway.cli.errors import CliError, Exit
 from gateway.cli.output import console, print_json
-from infra.backup import restore_all
 from infra.embedded.errors import ServerError
-from infra.embedded.supervisor import Supervisor, running_supervisor
-from infra.local.installation import Installation
+from infra.local.installation import running_servers
 from infra.long_work import Report, long_work
-from infra.objects.filesystem import FilesystemObjects
 from infra.projections_command import explained
-from infra.settings import Settings
 from infra.settings_command import settings_or_error
+from infra.wiring.backup import export_store, restore_all
 from processors.export.check import ExportCheck
 from processors.export.manifest import ExportError
 
@@ -25,25 +21,17 @@ from processors.export.manifest import ExportError
 def restore(into: Path, source: Path, as_json: bool) -> None:
     """Into the data directory `into`, and the Kafka and Postgres of the settings, else embedded. Raises CliError."""
     settings = msgspec.structs.replace(settings_or_error(), data_dir=str(into))
-    if pid := running_supervisor(settings.data_path):
-        raise CliError(
-            f"an installation runs on {settings.data_path} (process {pid}): restore into a fresh one "
-            "[installation-not-fresh]",
-            Exit.REFUSED,
-            "installation-not-fresh",
-        )
     brought = (settings.data_path / "key").exists()
-    export = FilesystemObjects(source)
+    export = export_store(source)
     began = time.monotonic()
     try:
-        with explained(), long_work() as step:
+        with explained(), long_work() as step, running_servers(settings) as running:
             _insist_that_it_holds(export, step("checking the export", "records"))
-            with _servers(settings) as running:
-                manifest = restore_all(running, export, step("restoring", "offsets"))
+            manifest = restore_all(running, export, step("restoring", "offsets"))
     except ExportError as error:
         raise CliError(str(error), Exit.REFUSED, error.code) from error
     except ServerError as error:
-        raise CliError(str(error), Exit.UNAVAILABLE, error.code) from error
+        raise CliError(f"{error} [{error.code}]", Exit.UNAVAILABLE, error.code) from error
     assert manifest.cut is not None
     records = sum(each.records for each in manifest.segments)
     seconds = time.monotonic() - began
@@ -66,17 +54,7 @@ def restore(into: Path, source: Path, as_json: bool) -> None:
     return None
 
 
-def _insist_that_it_holds(export: FilesystemObjects, report: Report) -> None:
+def _insist_that_it_holds(export: ObjectStore, report: Report) -> None:
     """Before anything is written. A damaged export is not restored in part."""
     for fault in ExportCheck(export).run(report):
         raise ExportError("export-damaged", f"{fault.position}: {fault.detail}; nothing was restored")
-
-
-@contextmanager
-def _servers(settings: Settings) -> Iterator[Settings]:
-    """The settings with the servers that are there, or embedded ones that run meanwhile."""
-    installation = Installation(settings)
-    with Supervisor(settings.data_path, lambda change: None) as supervisor:
-        installation.prepare_servers(lambda text: None)
-        supervisor.start(*installation.servers)
-        yield installation.settings

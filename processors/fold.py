@@ -18,7 +18,7 @@ from core.eventlog.routing import decode_event
 from core.eventlog.serialization import Message, UnknownMessage
 from core.ports import Record
 from processors.kinds import SHELL_TYPES, Kind, Kinds
-from processors.partition_state import LiveStream, PartitionState
+from processors.partition_state import EPOCH, LiveStream, PartitionState
 
 # `{"event_id":"<36 digits>","type":"` opens every event that this platform writes.
 _BEFORE_TYPE = b'","type":"'
@@ -155,6 +155,14 @@ class Fold:
 
 def place(record: Record) -> str:
     return f"{record.topic}:{record.partition}:{record.offset}"
+
+
+def recorded_at(record: Record) -> datetime:
+    """When; of what can't be read: long ago, so that it is looked at."""
+    try:
+        return decode_event(record.value or b"").recorded_at
+    except msgspec.DecodeError:
+        return EPOCH
 
 
 @contextmanager

@@ -12,19 +12,16 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-import msgspec
-
 from core.eventlog.envelope import Position, Stream
-from core.eventlog.routing import decode_event
 from core.eventlog.topics import CONTEXT_OF_KIND, CONTEXTS, Topology, events_topic
 from core.ports import Clock, LogReader, Record, TopicPartition
 from processors.chain_check import ChainCheck, Fault, position
-from processors.fold import Fold, Halted, without_collections
+from processors.fold import Fold, Halted, recorded_at, without_collections
 from processors.kinds import Kinds
 from processors.log_range import LogRange
 from processors.metrics import ProcessorMetrics
 from processors.options import ProcessorOptions
-from processors.partition_state import EPOCH, PartitionState
+from processors.partition_state import PartitionState
 from processors.restore import Restorer
 from processors.state_difference import first_difference
 
@@ -115,7 +112,7 @@ class Replay:
         """Those recorded in time: a partition's times never go back."""
         if self._until is None:
             return records
-        return records[: bisect_right(records, self._until, key=_recorded_at)]
+        return records[: bisect_right(records, self._until, key=recorded_at)]
 
     def _apply(self, partition: "_Partition", records: Sequence[Record]) -> None:
         if not partition.whole:
@@ -177,11 +174,3 @@ def _report(progress: Progress, before: int, total: int, offset: int) -> None:
 
 def _where(place: Place) -> TopicPartition:
     return TopicPartition(events_topic(place[0]), place[1])
-
-
-def _recorded_at(record: Record) -> datetime:
-    """Of what can't be read: long ago, so that it is looked at."""
-    try:
-        return decode_event(record.value or b"").recorded_at
-    except msgspec.DecodeError:
-        return EPOCH

@@ -12,6 +12,7 @@ import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from infra.embedded.kafka_cluster import prepare_cluster
 from infra.embedded.kafka_config import BrokerSettings
 from infra.embedded.ports import choose_port, choose_ports
 from infra.embedded.process import ProcessSpec, Progress
+from infra.embedded.supervisor import Supervisor
 from infra.keys import InstallationKey
 from infra.local.connection_file import write_connection
 from infra.settings import Settings
@@ -208,6 +210,19 @@ def check_brokers(folder: Path, wanted: int) -> None:
             f"{folder} was made with {made_with} broker{'s' * (made_with > 1)}, not {wanted}: use SEALANE_BROKERS="
             f"{made_with}, or another SEALANE_DATA_DIR.",
         )
+
+
+@contextmanager
+def running_servers(settings: Settings) -> Iterator[Settings]:
+    """Nothing but the servers of a data directory that nobody else runs, for as long as the caller needs them.
+
+    Raises ServerError.
+    """
+    installation = Installation(settings)
+    with Supervisor(settings.data_path) as supervisor:
+        installation.prepare_servers(lambda text: None)
+        supervisor.start(*installation.servers)
+        yield installation.settings
 
 
 def with_running_servers(settings: Settings) -> Settings:

@@ -74,7 +74,7 @@ def test_run_that_waited_goes_on_after_everything_was_wiped_and_restored(folder:
         holds(platform, "replay", "--verify")
         exported(platform, export)
         refused = platform.sealane("replay", "--into", str(platform.data), "--from", str(export))
-        assert "[installation-not-fresh]" in refused.stderr
+        assert "[already-running]" in refused.stderr
 
         holds(platform, "export", "--verify", str(export))
         _alter_one_event(export)

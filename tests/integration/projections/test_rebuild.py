@@ -1,6 +1,7 @@
 """Rebuilding beside the live views, and finding where they differ from the log."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -10,6 +11,7 @@ from projections.rebuild import RebuildHalted, rebuild
 from projections.verify import verify
 from tests.integration.projections.conftest import NewPlace, count, project_all, projecting
 from tests.support.histories import full_history
+from tests.support.household import START
 
 
 def test_rebuilt_views_equal_the_live_ones_and_replace_wrong_ones(new_place: NewPlace) -> None:
@@ -151,3 +153,19 @@ def test_second_verification_at_the_same_time_is_refused(new_place: NewPlace) ->
 
     assert verify(place, try_another).difference is None
     assert "another verification" in refused[0]
+
+
+def test_until_a_time_only_what_never_changes_is_compared(new_place: NewPlace) -> None:
+    history = full_history(1)
+    place = new_place(history.log)
+    project_all(place)
+    moment = START + timedelta(milliseconds=5)
+    with place.connect(place.schema)() as connection:
+        connection.execute("UPDATE runs SET state = 'lost'")
+        connection.execute("UPDATE audit SET actor = 'eve' WHERE recorded_at > %s", (moment,))
+        connection.commit()
+        result = verify(place, until=moment)
+        assert (result.difference, result.rows > 5) == (None, True)
+        connection.execute("UPDATE audit SET actor = 'eve' WHERE recorded_at = %s", (moment,))
+        connection.commit()
+    assert "actor is 'eve', should be 'ada'" in str(verify(place, until=moment).difference)

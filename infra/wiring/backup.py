@@ -1,12 +1,14 @@
 """Backup and restore of a whole installation: topics, offsets of the groups, archived logs and their index."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from core.ports import ObjectStore
 from infra.clock import SystemClock
 from infra.kafka.producer import KafkaProducer
 from infra.kafka.reader import KafkaLogReader
 from infra.kafka.topics import apply
+from infra.objects.filesystem import FilesystemObjects
 from infra.postgres.connections import connector
 from infra.settings import Settings
 from infra.wiring.parts import (
@@ -25,6 +27,11 @@ from projections.log_backup import export_logs, restore_logs
 from projections.migrations.runner import DEFAULT_SCHEMA
 
 Progress = Callable[[int, int], None]
+
+
+def export_store(folder: Path) -> FilesystemObjects:
+    """Where an export is: a folder of its own, apart from the installation's data."""
+    return FilesystemObjects(folder)
 
 
 def export_all(settings: Settings, export: ObjectStore, progress: Progress) -> Exported:
