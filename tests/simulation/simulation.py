@@ -63,7 +63,7 @@ def _patches(world: World, spools: SpoolOs) -> dict[str, Any]:
     return {
         "agents.connection:connect": dialler(world.network),
         "agents.spool_segment:os": spools,
-        "agents.worker:shutil": WorkerShutil(world.disks),
+        "agents.disk:shutil": WorkerShutil(world.disks),
         "agents.output_pump:os": SimpleNamespace(read=read),
     }
 
