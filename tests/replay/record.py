@@ -8,7 +8,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from tests.replay.histories import EXPORT, HISTORIES, STATES, VIEWS, restored, states, topology_of, views
+from tests.replay.recorded import EXPORT, HISTORIES, STATES, VIEWS, restored, states, topology_of, views
 from tests.support.platform import Json, Platform
 from tests.support.servers import fresh_database, scratch_directory, shared_postgres
 

@@ -11,7 +11,7 @@ from infra.objects.filesystem import FilesystemObjects
 from processors.export.check import ExportCheck
 from processors.kinds import Kinds
 from processors.replay import Replay
-from tests.replay.histories import EXPORT, HISTORIES, STATES, VIEWS, restored, states, topology_of, views
+from tests.replay.recorded import EXPORT, HISTORIES, STATES, VIEWS, restored, states, topology_of, views
 
 ALL = sorted(path for path in HISTORIES.iterdir() if path.is_dir())
 history = pytest.mark.parametrize("history", ALL, ids=lambda path: path.name)
