@@ -43,12 +43,15 @@ def _bar(bars: Progress, title: str, unit: str) -> Report:
 
 
 def _lines(title: str, unit: str) -> Report:
-    began = last = time.monotonic()
+    began = last = 0.0
 
     def report(done: int, total: int) -> None:
-        nonlocal last
-        if time.monotonic() - last >= LINE_SECONDS:
-            last = time.monotonic()
+        nonlocal began, last
+        now = time.monotonic()
+        began = began or now
+        last = last or now
+        if now - last >= LINE_SECONDS:
+            last = now
             error_console.print(f"{title}: {done:,} of {total:,} {unit}, {_rate(done, began)}", soft_wrap=True)
 
     return report
