@@ -1,6 +1,7 @@
 """Log chunks as lines for people: as the job wrote them, or with their place, for viewers and programs."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 import msgspec
 
@@ -58,6 +59,7 @@ def truncated_text(chunk: LogChunk) -> str:
     return f"the log was cut off at its limit: {chunk.dropped_bytes} bytes were not kept"
 
 
+@lru_cache(maxsize=1024)
 def time_of(at_us: int) -> datetime:
     return _EPOCH + timedelta(microseconds=at_us)
 

@@ -127,4 +127,7 @@ async def _run_frames(gateway: GatewayState, run_id: str) -> AsyncGenerator[byte
 
 
 def _frame(line: Line | Notice) -> bytes:
-    return frame("line", line, str(line.line)) if isinstance(line, Line) else frame("notice", line)
+    """Lines come by the ten thousand: theirs is written out here, in half the time of frame()."""
+    if isinstance(line, Line):
+        return b"id: %d\nevent: line\ndata: %s\n\n" % (line.line, _encode(line))
+    return frame("notice", line)

@@ -1,6 +1,7 @@
 """`python -m tests.benchmarks [--rows 1,3] [--quick] [--page docs/benchmarks.md]`: what `make bench` runs."""
 
 import argparse
+import logging
 from pathlib import Path
 
 from tests.benchmarks import report
@@ -20,6 +21,8 @@ def main() -> None:
     unknown = [str(row) for row in wanted if row not in ROWS]
     if unknown:
         parser.error(f"no row {', '.join(unknown)}; there are {', '.join(map(str, ROWS))}")
+    # A broker that has just started says so of every client; that is no news here.
+    logging.getLogger("sealane").setLevel(logging.ERROR)
     bench = Bench(quick=given.quick)
     for number in wanted:
         row = ROWS[number](bench)

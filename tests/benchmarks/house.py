@@ -111,7 +111,8 @@ class House:
         token = self.installation.key.admin_token
         url = f"http://bench:{token}@{HOST}:{self.settings.port}/git/{app}.git"
         # The push shows its run until that ends; nobody wants to see it here.
-        push = subprocess.Popen(("git", "push", "--quiet", url, "main"), cwd=tree.path, env=environment())
+        command = ("git", "push", "--quiet", url, "main")
+        push = subprocess.Popen(command, cwd=tree.path, env=environment(), stderr=subprocess.DEVNULL)
         try:
             known = "SELECT 1 FROM runs WHERE app = %s"
             self.wait_until(lambda database: database.execute(known, (app,)).fetchone() is not None)

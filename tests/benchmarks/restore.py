@@ -27,7 +27,7 @@ GOAL_PER_SECOND = 200_000
 
 
 def measure(bench: Bench) -> Row:
-    runs = bench.size(2000, 20)
+    runs = bench.size(1000, 20)
     with broker(TOPOLOGY) as connection:
         with bench.step(f"row 2: {runs:,} runs decided and written"):
             write_history(connection, runs)

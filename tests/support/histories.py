@@ -65,7 +65,7 @@ class History:
         self.write_delivery(f"d{number}")
         self.house.send("app/shop", SubmitTrigger(trigger=trigger))
         self.flush()
-        return [stream.id for stream, _ in self.house.events if stream.kind == "run"][-1]
+        return next(stream.id for stream, _ in reversed(self.house.events) if stream.kind == "run")
 
     def plan(self, run: str, *stages: StagePlan, group: str = "") -> None:
         concurrency = Concurrency(group) if group else None
