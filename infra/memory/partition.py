@@ -36,7 +36,11 @@ class MemoryPartition:
 
     @property
     def stable_end(self) -> int:
-        return min(self._open.values(), default=self.end)
+        return min(self._open.values()) if self._open else len(self._entries)
+
+    def has(self, offset: int) -> bool:
+        """Whether there is anything from `offset` on, be it only what is not committed."""
+        return offset < len(self._entries)
 
     def append(self, record: OutgoingRecord, transaction: Transaction | None, timestamp_ms: int) -> int:
         offset = self.end

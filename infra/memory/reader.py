@@ -50,6 +50,8 @@ class MemoryLogReader:
     def _read(self, max_records: int) -> list[Record]:
         found: list[Record] = []
         for where, offset in self._positions.items():
-            records, self._positions[where] = self._log.partition(where).read(offset, max_records - len(found))
-            found += records
+            partition = self._log.partition(where)
+            if partition.has(offset):
+                records, self._positions[where] = partition.read(offset, max_records - len(found))
+                found += records
         return found

@@ -55,7 +55,7 @@ class Observer:
     def observe(self) -> None:
         for where in self._wanted:
             partition = self._log.partition(where)
-            if self._next[where] < partition.end:
+            if partition.has(self._next[where]):
                 records, self._next[where] = partition.read(self._next[where], 1 << 30)
                 for record in records:
                     self._show(record)

@@ -109,7 +109,7 @@ class SimulatedLog:
         for thread in self._readers.get(topic, ()):
             if thread.idle:
                 thread.idle = False
-                thread.wake(0.02 * self._random())
+                thread.wake(0.2 * self._random())
             thread.news = True
         self._kernel.scheduler.attention = True
 
