@@ -1,9 +1,10 @@
 """TopicAdmin over Kafka: what topics there are, and the few things that may be done to them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs don't re-export their names
@@ -23,7 +24,9 @@ from infra.kafka.connection import CLIENT_ERRORS, Connection, kafka_error, trans
 from infra.kafka.consumer import KafkaGroupConsumer
 
 _TIMEOUT_SECONDS = 30.0
+_PAUSE_SECONDS = 0.1
 _PREFIX = "sealane."
+T = TypeVar("T")
 
 
 class KafkaTopicAdmin:
@@ -72,8 +75,9 @@ class KafkaTopicAdmin:
         self._alter(ResourceType.GROUP, group, config)
 
     def group_offsets(self, group: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        wanted = list(partitions)
         with self._outsider(group) as consumer:
-            found = consumer.committed(partitions)
+            found = _patiently(lambda: consumer.committed(wanted))
         return {where: offset for where, offset in found.items() if offset is not None}
 
     def set_group_offsets(self, group: str, offsets: Mapping[TopicPartition, int]) -> None:
@@ -81,7 +85,7 @@ class KafkaTopicAdmin:
             return
         with self._outsider(group) as consumer:
             try:
-                consumer.commit(offsets)
+                _patiently(lambda: consumer.commit(offsets))
             except Fenced as error:
                 raise LogUnavailable(f"setting the offsets of group {group}: it has members ({error})") from error
 
@@ -102,6 +106,18 @@ class KafkaTopicAdmin:
         resource = ConfigResource(kind, name, incremental_configs=entries)
         for future in self._admin.incremental_alter_configs([resource]).values():
             _result(future, f"changing the settings of {name}")
+
+
+def _patiently(call: Callable[[], T]) -> T:
+    """A broker that was just started has no coordinator for a group yet, and says so in several ways."""
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
+    while True:
+        try:
+            return call()
+        except LogUnavailable:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE_SECONDS)
 
 
 def _settings(entries: Mapping[str, ConfigEntry]) -> dict[str, str]:
