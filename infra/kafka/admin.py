@@ -1,9 +1,10 @@
 """TopicAdmin over Kafka: what topics there are, and the few things that may be done to them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs don't re-export their names
@@ -26,7 +27,9 @@ from infra.kafka.consumer import KafkaGroupConsumer
 from infra.kafka.reassignment import reassign
 
 _TIMEOUT_SECONDS = 30.0
+_PAUSE_SECONDS = 0.1
 _PREFIX = "sealane."
+T = TypeVar("T")
 
 
 class KafkaTopicAdmin:
@@ -115,8 +118,9 @@ class KafkaTopicAdmin:
         self._alter(ResourceType.GROUP, group, config)
 
     def group_offsets(self, group: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        wanted = list(partitions)
         with self._outsider(group) as consumer:
-            found = consumer.committed(partitions)
+            found = _patiently(lambda: consumer.committed(wanted))
         return {where: offset for where, offset in found.items() if offset is not None}
 
     def set_group_offsets(self, group: str, offsets: Mapping[TopicPartition, int]) -> None:
@@ -124,7 +128,7 @@ class KafkaTopicAdmin:
             return
         with self._outsider(group) as consumer:
             try:
-                consumer.commit(offsets)
+                _patiently(lambda: consumer.commit(offsets))
             except Fenced as error:
                 raise LogUnavailable(f"setting the offsets of group {group}: it has members ({error})") from error
 
@@ -151,6 +155,18 @@ def _places(placement: Placement | None, partitions: range) -> list[list[int]]:
     """A list of brokers for each of these partitions; empty where Kafka shall choose."""
     places = [placement.replicas(number) for number in partitions] if placement else []
     return [list(place) for place in places if place] if all(places) else []
+
+
+def _patiently(call: Callable[[], T]) -> T:
+    """A broker that was just started has no coordinator for a group yet, and says so in several ways."""
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
+    while True:
+        try:
+            return call()
+        except LogUnavailable:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE_SECONDS)
 
 
 def _settings(entries: Mapping[str, ConfigEntry]) -> dict[str, str]:
