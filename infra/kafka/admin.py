@@ -1,5 +1,7 @@
 """TopicAdmin over Kafka: what topics there are, and the few things that may be done to them."""
 
+import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
@@ -18,11 +20,13 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs d
 
 from core.cluster import Placement, ReplicaMove
 from core.eventlog.topics import TopicSpec, Topology
+from core.ports import LogUnavailable
 from infra.kafka.cluster_admin import partition_places, racks_of_brokers
 from infra.kafka.connection import CLIENT_ERRORS, Connection, kafka_error, translate
 from infra.kafka.reassignment import reassign
 
 _TIMEOUT_SECONDS = 30.0
+_APPEARS_SECONDS = 0.02
 _PREFIX = "sealane."
 
 
@@ -68,6 +72,7 @@ class KafkaTopicAdmin:
         new = [self._new_topic(spec, placement) for spec in wanted]
         for name, future in self._admin.create_topics(new, operation_timeout=_TIMEOUT_SECONDS).items():
             _result(future, f"creating {name}", KafkaError.TOPIC_ALREADY_EXISTS)
+        self._await_partitions(dict.fromkeys((spec.name for spec in wanted), 1))
 
     def add_partitions(self, name: str, total: int) -> None:
         present = sum(place.topic == name for place in partition_places(self._admin))
@@ -75,6 +80,19 @@ class KafkaTopicAdmin:
         new = NewPartitions(name, total, replica_assignment=places) if places else NewPartitions(name, total)
         for future in self._admin.create_partitions([new]).values():
             _result(future, f"adding partitions to {name}")
+        self._await_partitions({name: total})
+
+    def _await_partitions(self, counts: Mapping[str, int]) -> None:
+        """The controller has them; the brokers hear of it a moment later."""
+        deadline = time.monotonic() + _TIMEOUT_SECONDS
+        while missing := self._missing(counts):
+            if time.monotonic() > deadline:
+                raise LogUnavailable(f"{', '.join(missing)}: not as made after {_TIMEOUT_SECONDS:g} s")
+            time.sleep(_APPEARS_SECONDS)
+
+    def _missing(self, counts: Mapping[str, int]) -> list[str]:
+        present = Counter(place.topic for place in partition_places(self._admin))
+        return [name for name, count in counts.items() if present[name] < count]
 
     def misplaced(self, names: Iterable[str]) -> tuple[ReplicaMove, ...]:
         placement, wanted = self._placement(), set(names)
@@ -84,7 +102,10 @@ class KafkaTopicAdmin:
         for place in partition_places(self._admin):
             replicas = placement.replicas(place.partition) if place.topic in wanted else None
             # Fewer copies are never made: that would be a mistake of the settings.
-            if replicas and set(replicas) != set(place.replicas) and len(replicas) >= len(place.replicas):
+            # And a broker that is away just now is no reason to copy all that it has.
+            if replicas is None or len(replicas) < len(place.replicas) or not placement.knows(place.replicas):
+                continue
+            if set(replicas) != set(place.replicas):
                 moves.append(ReplicaMove(place.topic, place.partition, replicas))
         return tuple(moves)
 
