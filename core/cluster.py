@@ -1,6 +1,6 @@
 """Where the partitions of the log lie: brokers in racks (regions), replicas, leaders. Facts and rules, no I/O."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -8,6 +8,7 @@ import msgspec
 from core.eventlog.topics import Topology
 
 T = TypeVar("T")
+OURS = "sealane."
 
 
 class PartitionPlace(msgspec.Struct, frozen=True):
@@ -74,6 +75,10 @@ class Placement:
         spread = [brokers[turn] for turn in range(len(self._racks)) for brokers in turns if turn < len(brokers)]
         return tuple(spread[: self._factor])
 
+    def knows(self, brokers: Iterable[int]) -> bool:
+        """Whether all of them are there."""
+        return self._racks.keys() >= set(brokers)
+
     def _in(self, rack: str) -> list[int]:
         return [broker for broker, other in self._racks.items() if other == rack]
 
@@ -103,11 +108,13 @@ def leaders_away(state: ClusterState, rack: str) -> tuple[ReplicaMove, ...]:
     return tuple(moves)
 
 
-def leaders_home(state: ClusterState, placement: Placement, topology: Topology, region: str) -> tuple[ReplicaMove, ...]:
-    """Orders of replicas as the placement wants them, for the partitions of one region."""
+def leaders_home(state: ClusterState, topology: Topology, region: str) -> tuple[ReplicaMove, ...]:
+    """New orders of replicas that prefer the region's own brokers for its own partitions."""
+    brokers, block = set(state.brokers_of(region)), topology.block(region)
     moves = []
     for place in state.places:
-        wanted = placement.replicas(place.partition) if place.topic.startswith("sealane.") else None
-        if wanted and topology.region_of(place.partition) == region and wanted != place.replicas:
-            moves.append(ReplicaMove(place.topic, place.partition, wanted))
+        here = [broker for broker in place.replicas if broker in brokers]
+        if place.topic.startswith(OURS) and place.partition in block and here and place.preferred not in brokers:
+            rest = [broker for broker in place.replicas if broker not in brokers]
+            moves.append(ReplicaMove(place.topic, place.partition, (*here, *rest)))
     return tuple(moves)

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from core.cluster import ClusterState, Placement, ReplicaMove
+from core.cluster import ClusterState, ReplicaMove
 from core.eventlog.envelope import CommandEnvelope, EventEnvelope, Position
 from core.eventlog.topics import TopicSpec
 
@@ -185,8 +185,6 @@ class ClusterAdmin(Protocol):
     def lead(self, moves: Iterable[ReplicaMove]) -> None:
         """Prefer the first of these replicas as leaders, and make them so where they are in sync."""
         ...
-
-    def placement(self, state: ClusterState) -> Placement: ...
 
 
 class Decision(msgspec.Struct, frozen=True):

@@ -6,11 +6,9 @@ from typing import Literal
 
 import msgspec
 
-from core.cluster import ClusterState, PartitionPlace
+from core.cluster import OURS, ClusterState, PartitionPlace
 from core.eventlog.topics import Topology
 from projections.queries.types import Pool
-
-_OURS = "sealane."
 
 
 class Region(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +78,7 @@ def _region(topology: Topology, cluster: ClusterState, name: str, pools: Sequenc
 
 
 def _in_block(topology: Topology, place: PartitionPlace, region: str) -> bool:
-    return place.topic.startswith(_OURS) and place.partition in topology.block(region)
+    return place.topic.startswith(OURS) and place.partition in topology.block(region)
 
 
 def _state(

@@ -52,8 +52,7 @@ async def restore(region: NamePart, gateway: Gateway, write: Writing) -> Json:
     await _tell_pools(gateway, write, region, RestorePool(by=write.actor))
     services = gateway.services
     state = await asyncio.to_thread(services.cluster.state)
-    home = leaders_home(state, services.cluster.placement(state), services.topology, region)
-    await asyncio.to_thread(services.cluster.lead, home)
+    await asyncio.to_thread(services.cluster.lead, leaders_home(state, services.topology, region))
     return Json(await _document(gateway, region))
 
 

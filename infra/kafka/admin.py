@@ -1,6 +1,7 @@
 """TopicAdmin over Kafka: what topics there are, and the few things that may be done to them."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from infra.kafka.reassignment import reassign
 
 _TIMEOUT_SECONDS = 30.0
 _PAUSE_SECONDS = 0.1
+_APPEARS_SECONDS = 0.02
 _PREFIX = "sealane."
 T = TypeVar("T")
 
@@ -74,6 +76,7 @@ class KafkaTopicAdmin:
         new = [self._new_topic(spec, placement) for spec in wanted]
         for name, future in self._admin.create_topics(new, operation_timeout=_TIMEOUT_SECONDS).items():
             _result(future, f"creating {name}", KafkaError.TOPIC_ALREADY_EXISTS)
+        self._await_partitions(dict.fromkeys((spec.name for spec in wanted), 1))
 
     def add_partitions(self, name: str, total: int) -> None:
         present = sum(place.topic == name for place in partition_places(self._admin))
@@ -81,6 +84,19 @@ class KafkaTopicAdmin:
         new = NewPartitions(name, total, replica_assignment=places) if places else NewPartitions(name, total)
         for future in self._admin.create_partitions([new]).values():
             _result(future, f"adding partitions to {name}")
+        self._await_partitions({name: total})
+
+    def _await_partitions(self, counts: Mapping[str, int]) -> None:
+        """The controller has them; the brokers hear of it a moment later."""
+        deadline = time.monotonic() + _TIMEOUT_SECONDS
+        while missing := self._missing(counts):
+            if time.monotonic() > deadline:
+                raise LogUnavailable(f"{', '.join(missing)}: not as made after {_TIMEOUT_SECONDS:g} s")
+            time.sleep(_APPEARS_SECONDS)
+
+    def _missing(self, counts: Mapping[str, int]) -> list[str]:
+        present = Counter(place.topic for place in partition_places(self._admin))
+        return [name for name, count in counts.items() if present[name] < count]
 
     def misplaced(self, names: Iterable[str]) -> tuple[ReplicaMove, ...]:
         placement, wanted = self._placement(), set(names)
@@ -90,7 +106,10 @@ class KafkaTopicAdmin:
         for place in partition_places(self._admin):
             replicas = placement.replicas(place.partition) if place.topic in wanted else None
             # Fewer copies are never made: that would be a mistake of the settings.
-            if replicas and set(replicas) != set(place.replicas) and len(replicas) >= len(place.replicas):
+            # And a broker that is away just now is no reason to copy all that it has.
+            if replicas is None or len(replicas) < len(place.replicas) or not placement.knows(place.replicas):
+                continue
+            if set(replicas) != set(place.replicas):
                 moves.append(ReplicaMove(place.topic, place.partition, replicas))
         return tuple(moves)
 

@@ -6,7 +6,7 @@ from confluent_kafka import Consumer, ElectionType, IsolationLevel
 from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # as in admin.py
 
-from core.cluster import ClusterState, PartitionPlace, Placement, ReplicaMove
+from core.cluster import ClusterState, PartitionPlace, ReplicaMove
 from core.eventlog.topics import COMMANDS_TOPICS, Topology
 from infra.kafka.connection import CLIENT_ERRORS, Connection, log, translate
 from infra.kafka.reassignment import reassign
@@ -20,18 +20,14 @@ class KafkaClusterAdmin:
     Each call has clients of its own: one that is kept goes on asking a broker that is lost.
     """
 
-    def __init__(self, connection: Connection, topology: Topology, replication_factor: int, group: str) -> None:
+    def __init__(self, connection: Connection, topology: Topology, group: str) -> None:
         self._connection = connection
         self._topology = topology
-        self._factor = replication_factor
         self._group = group
 
     def state(self) -> ClusterState:
         admin = self._admin()
         return ClusterState(racks_of_brokers(admin), partition_places(admin), self._lag(admin))
-
-    def placement(self, state: ClusterState) -> Placement:
-        return Placement(self._topology, state.racks, self._factor)
 
     def lead(self, moves: Iterable[ReplicaMove]) -> None:
         wanted = tuple(moves)

@@ -55,7 +55,7 @@ def topic_admin(settings: Settings) -> KafkaTopicAdmin:
 
 
 def cluster_admin(settings: Settings) -> KafkaClusterAdmin:
-    return KafkaClusterAdmin(kafka(settings), settings.topology, settings.replication_factor, PROCESSOR_GROUP)
+    return KafkaClusterAdmin(kafka(settings), settings.topology, PROCESSOR_GROUP)
 
 
 def log_reader(settings: Settings, client_id: str) -> KafkaLogReader:

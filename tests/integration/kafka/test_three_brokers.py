@@ -49,7 +49,7 @@ def topic_admin(connection: Connection) -> KafkaTopicAdmin:
 
 
 def cluster_admin(connection: Connection) -> KafkaClusterAdmin:
-    return KafkaClusterAdmin(connection, TOPOLOGY, 3, "processors")
+    return KafkaClusterAdmin(connection, TOPOLOGY, "processors")
 
 
 def ours(connection: Connection) -> tuple[PartitionPlace, ...]:
@@ -101,7 +101,7 @@ def test_leaders_leave_an_evacuated_region_and_come_back(connection: Connection)
     # Which brokers hold copies has not changed, so there is nothing for 'topics apply' to undo.
     assert look(topic_admin(connection), TOPOLOGY.topic_specs()).empty
 
-    admin.lead(leaders_home(state, admin.placement(state), TOPOLOGY, "eu-west"))
+    admin.lead(leaders_home(state, TOPOLOGY, "eu-west"))
     wait_for(lambda: led_from(connection, AT_HOME), 10)
 
 

@@ -55,8 +55,17 @@ def test_partition_with_its_only_copy_there_can_not_leave() -> None:
     assert leaders_away(ClusterState(THREE, (place(0, 1),)), "us-east") == ()
 
 
-def test_leaders_come_home_to_the_region_that_is_restored() -> None:
+def test_leaders_come_home_to_the_region_that_is_restored_without_any_copy_moving() -> None:
     state = ClusterState(THREE, (place(0, 2, 3, 1), place(1, 1, 3, 2), place(4, 1, 2, 3), place(0, 2, topic="__x")))
+    assert leaders_home(state, TOPOLOGY, "us-east") == (ReplicaMove("sealane.x", 0, (1, 2, 3)),)
+    assert leaders_home(state, TOPOLOGY, "ap-south") == (ReplicaMove("sealane.x", 4, (3, 1, 2)),)
+
+
+def test_region_without_a_copy_leads_nothing() -> None:
+    assert leaders_home(ClusterState(THREE, (place(0, 2, 3),)), TOPOLOGY, "us-east") == ()
+
+
+def test_placement_knows_who_is_away() -> None:
     placement = Placement(TOPOLOGY, THREE, 3)
-    assert leaders_home(state, placement, TOPOLOGY, "us-east") == (ReplicaMove("sealane.x", 0, (1, 2, 3)),)
-    assert leaders_home(state, placement, TOPOLOGY, "ap-south") == (ReplicaMove("sealane.x", 4, (3, 1, 2)),)
+    assert placement.knows((1, 2, 3))
+    assert not placement.knows((1, 2, 4))
