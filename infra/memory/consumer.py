@@ -77,6 +77,15 @@ class MemoryGroupConsumer:
         return GroupMetadata(self._group_name, member.id if member else "", member.epoch if member else -1)
 
     def close(self) -> None:
+        """A member that can't say goodbye sends no heartbeats any more: its session ends."""
+        member = self._member
+        try:
+            self._leave()
+        finally:
+            if member is not None:
+                self._log.fall_silent(member)
+
+    def _leave(self) -> None:
         with self._log.call(self._owner, "consumer.close"):
             member, self._member = self._member, None
             if member is None or self._callbacks is None:

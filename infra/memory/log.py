@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from core.eventlog.topics import TopicSpec
 from core.ports import LogUnavailable, OutgoingRecord, TopicPartition
 from infra.memory.clock import ManualClock
-from infra.memory.groups import MemoryGroup
+from infra.memory.groups import Member, MemoryGroup
 from infra.memory.partition import MemoryPartition, Transaction
 
 # As the embedded broker has it for topics that say nothing else.
@@ -141,9 +141,14 @@ class MemoryLog:
         """The process stops reporting: killed, or cut off and soon a zombie. Its members expire with the session."""
         for group in self.groups.values():
             for member in group.members.values():
-                if member.owner == owner and member.expires is None:
-                    member.expires = self._seconds() + self._session_timeout
-                    self._next_expiry = min(self._next_expiry, member.expires)
+                if member.owner == owner:
+                    self.fall_silent(member)
+
+    def fall_silent(self, member: Member) -> None:
+        """No heartbeat comes from this member any more; the next poll of it is one."""
+        if member.expires is None:
+            member.expires = self._seconds() + self._session_timeout
+            self._next_expiry = min(self._next_expiry, member.expires)
 
     def _expire(self) -> None:
         now = self._seconds()

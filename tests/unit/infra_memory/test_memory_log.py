@@ -163,3 +163,26 @@ def test_same_steps_give_the_same_log(log: MemoryLog) -> None:
         return [[consumer.poll(2, 1) for consumer in members] for _ in range(5)]
 
     assert play() == play()
+
+
+def test_member_that_could_not_say_goodbye_leaves_the_group_with_its_session() -> None:
+    log = MemoryLog(session_timeout_seconds=6)
+    log.create(TopicSpec("sealane.t", 1, {}))
+    gone, successor = MemoryGroupConsumer(log, "g", "gone"), MemoryGroupConsumer(log, "g", "next")
+    taken: list[frozenset[TopicPartition]] = []
+    for consumer, told in ((gone, []), (successor, taken)):
+        consumer.subscribe(("sealane.t",), told.append, lambda _: None, lambda _: None)
+        consumer.poll(1, 0)
+
+    def refuse(call: Call) -> None:
+        if call.operation == "consumer.close" and call.phase == "before":
+            raise LogUnavailable("injected")
+
+    log.on_call = refuse
+    with pytest.raises(LogUnavailable):
+        gone.close()
+    successor.poll(1, 0)
+    assert not taken
+    log.clock.advance(6.1)
+    successor.poll(1, 0)
+    assert taken == [frozenset({TopicPartition("sealane.t", 0)})]
