@@ -24,10 +24,14 @@ _Outcome = tuple["asyncio.Future[Position]", Position | None, str]
 
 
 class KafkaAsyncProducer:
-    """See core.ports.AsyncProducer. Used on one event loop, the one of the first send()."""
+    """See core.ports.AsyncProducer. Used on one event loop, the one of the first send().
+
+    A record that is given up after `timeout_seconds` may be followed by later ones that are written. Where a hole can't
+    be allowed (the chunks of a log), None: it waits for the broker, and whoever sends has to bound what waits.
+    """
 
     def __init__(
-        self, connection: Connection, client_id: str = "sealane-gateway", timeout_seconds: float = 10.0
+        self, connection: Connection, client_id: str = "sealane-gateway", timeout_seconds: float | None = 10.0
     ) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         config = producer_config(connection, client_id, timeout_seconds, linger_ms=0.5)

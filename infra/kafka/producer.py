@@ -12,17 +12,19 @@ from core.ports import LogUnavailable, OutgoingRecord
 from infra.kafka.connection import CLIENT_ERRORS, Connection, translate
 
 
-def producer_config(connection: Connection, client_id: str, timeout_seconds: float, linger_ms: float) -> dict[str, Any]:
+def producer_config(
+    connection: Connection, client_id: str, timeout_seconds: float | None, linger_ms: float
+) -> dict[str, Any]:
     """The settings of every non-transactional producer: durable, in order, giving up after `timeout_seconds`.
 
-    It sends what any topic takes; the broker knows each topic's own limit.
+    None: it never gives a record up. It sends what any topic takes; the broker knows each topic's own limit.
     """
     return connection.config(
         client_id,
         enable_idempotence=True,
         acks="all",
         linger_ms=linger_ms,
-        delivery_timeout_ms=int(timeout_seconds * 1000),
+        delivery_timeout_ms=int((timeout_seconds or 0) * 1000),  # 0: for ever
         retry_backoff_ms=20,
         retry_backoff_max_ms=200,
         compression_type="lz4",

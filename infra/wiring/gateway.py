@@ -78,6 +78,7 @@ class GatewayWiring:
         self._key = InstallationKey.load_or_create(settings.data_path)
         self._db = open_read_side(settings.database_url)
         self._producer = KafkaAsyncProducer(kafka(settings))
+        self._log_producer = KafkaAsyncProducer(kafka(settings), "sealane-gateway-logs", timeout_seconds=None)
         partitions = [TopicPartition(topic, n) for topic in EVENTS_TOPICS for n in range(self._topology.partitions)]
         self._tail = LogEventTail(
             lambda: KafkaLogReader(kafka(settings), "sealane-gateway-tail", fetch_wait_ms=IDLE_FETCH_MS), partitions
@@ -104,7 +105,7 @@ class GatewayWiring:
         reconciler = Reconciler(git)
         hub = AgentHub(
             self._bus,
-            self._producer,
+            self._log_producer,
             self._tail,
             self._topology,
             self._clock,
@@ -126,7 +127,7 @@ class GatewayWiring:
         return self._gateway.closing
 
     async def close(self) -> None:
-        await asyncio.gather(self._tail.close(), self._producer.close())
+        await asyncio.gather(self._tail.close(), self._producer.close(), self._log_producer.close())
         await self._db.close()
 
     def _services(

@@ -1,16 +1,19 @@
 """What becomes of clients whose only broker is killed and started again."""
 
+import asyncio
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from core.eventlog.envelope import Position
 from core.eventlog.topics import TopicSpec
 from core.ports import Fenced, LogUnavailable, OutgoingRecord, TopicPartition
 from infra.clock import SystemClock
 from infra.embedded import kafka
 from infra.kafka.admin import KafkaTopicAdmin
+from infra.kafka.async_producer import KafkaAsyncProducer
 from infra.kafka.connection import Connection
 from infra.kafka.consumer import KafkaGroupConsumer
 from infra.kafka.reader import KafkaLogReader
@@ -99,3 +102,22 @@ def test_reading_of_ranges_goes_on_after_a_restart(broker: Broker) -> None:
     wait_for(answers, 30)
     assert reader.bounds(WHERE) == before
     reader.close()
+
+
+@pytest.mark.parametrize(("timeout_seconds", "given_up"), [(3.0, True), (None, False)])
+async def test_records_sent_while_the_broker_is_away_are_given_up_or_written_in_order(
+    broker: Broker, timeout_seconds: float | None, given_up: bool
+) -> None:
+    producer = KafkaAsyncProducer(broker.connection, "gateway", timeout_seconds=timeout_seconds)
+    await producer.send(OutgoingRecord(*WHERE, b"key", b"0", ()))
+    broker.kill()
+    sent = [producer.send(OutgoingRecord(*WHERE, b"key", b"%d" % number, ())) for number in range(1, 4)]
+    waiting = asyncio.gather(*sent, return_exceptions=True)
+    if given_up:
+        await waiting
+    await asyncio.to_thread(broker.restart)
+    outcomes = await waiting
+    await producer.close()
+    assert [isinstance(outcome, LogUnavailable) for outcome in outcomes] == 3 * [given_up]
+    if not given_up:
+        assert [outcome.offset for outcome in outcomes if isinstance(outcome, Position)] == [1, 2, 3]
