@@ -100,7 +100,8 @@ def test_reading_of_ranges_goes_on_after_a_restart(broker: Broker) -> None:
         return True
 
     wait_for(answers, 30)
-    assert reader.bounds(WHERE) == before
+    # A broker that was killed soon after a commit may write the transaction's marker once more.
+    assert before <= reader.bounds(WHERE) <= (before[0], before[1] + 1)
     reader.close()
 
 
