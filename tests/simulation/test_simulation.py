@@ -22,7 +22,7 @@ SEEDS = range(1, 17)
 FOUND_WITHIN = {
     "reply-before-commit": (1, 6),
     "epoch-check-left-out": (9, 8),
-    "command-dropped-at-a-rebalance": (1, 6),
+    "command-dropped-at-a-rebalance": (7, 8),
     "snapshot-before-its-events": (1, 6),
     "projection-offset-outside-its-transaction": (1, 6),
 }

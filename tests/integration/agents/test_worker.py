@@ -72,7 +72,7 @@ async def test_refused_acceptance_is_forgotten_and_does_not_hold_up_leaving(benc
     bench.worker.take(one)
     bench.worker.drain()
     assert bench.held() == {one.spec.attempt_key: 1}
-    bench.worker.take(m.Refused(code="stale-lease", detail="", attempt_key=one.spec.attempt_key))
+    bench.worker.take(m.Refused(code="stale-lease", detail="", attempt_key=one.spec.attempt_key, epoch=1))
 
     await bench.worker.ended()
     assert not bench.held()
