@@ -82,7 +82,7 @@ class Batches:
     ) -> None:
         """A last checkpoint of partitions that go to another owner, so that it restores quickly."""
         live = self._ownership.live
-        leaving = {where: live[where] for where in partitions if where in live}
+        leaving = {where: live[where] for where in sorted(partitions) if where in live}
         changed = {where: state for where, state in leaving.items() if state.dirty or state.evicted}
         if not changed:
             return
