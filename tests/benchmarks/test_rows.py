@@ -10,7 +10,7 @@ from tests.benchmarks.measure import Bench
 from tests.benchmarks.rows import ROWS
 
 
-@pytest.mark.parametrize("number", (1, 4, 7))
+@pytest.mark.parametrize("number", [1, 4, 7])
 def test_row_runs_checks_its_outputs_and_has_a_limit(number: int) -> None:
     row = ROWS[number](Bench(quick=True))
 
