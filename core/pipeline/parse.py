@@ -33,7 +33,7 @@ def parse(source: bytes, report: Report) -> Mapping | None:
         root = _Builder(_decode(source, report), report).build()
     except _Refused:
         return None
-    if root is None:
+    if root is None or _says_nothing(root):
         report.at(
             1,
             1,
@@ -46,6 +46,11 @@ def parse(source: bytes, report: Report) -> Mapping | None:
         report.add(root, "not-a-mapping", "the file must be a mapping with the key 'stages'")
         return None
     return root
+
+
+def _says_nothing(root: Node) -> bool:
+    """A document that was begun (`---`) and holds nothing; YAML has an empty scalar there, behind the last line."""
+    return isinstance(root, Scalar) and root.plain and not root.text
 
 
 def too_large(size: int) -> str:

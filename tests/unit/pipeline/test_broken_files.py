@@ -23,6 +23,7 @@ BROKEN: dict[str, tuple[str | bytes, str]] = {
     "an empty file": ("", "1:1 empty-file"),
     "only white space": (" \n\n", "1:1 empty-file"),
     "only comments": ("# a\n# b\n", "1:1 empty-file"),
+    "a document that was only begun": ("---", "1:1 empty-file"),
     "an empty document": ("---\n...\n", "2:1 not-a-mapping"),
     "a text": ("hello", "1:1 not-a-mapping"),
     "a number": ("42", "1:1 not-a-mapping"),
