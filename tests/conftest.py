@@ -5,8 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support import servers
+
+# The same examples each time, on a machine of any speed: what fails fails for everybody.
+settings.register_profile("sealane", deadline=None, derandomize=True)
+settings.load_profile("sealane")
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ BROKEN: dict[str, tuple[str | bytes, str]] = {
     "only white space": (" \n\n", "1:1 empty-file"),
     "only comments": ("# a\n# b\n", "1:1 empty-file"),
     "a document that was only begun": ("---", "1:1 empty-file"),
-    "an empty document": ("---\n...\n", "2:1 not-a-mapping"),
+    "an empty document": ("---\n...\n", "1:1 empty-file"),
     "a text": ("hello", "1:1 not-a-mapping"),
     "a number": ("42", "1:1 not-a-mapping"),
     "nothing": ("~", "1:1 not-a-mapping"),
