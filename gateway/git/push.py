@@ -35,7 +35,6 @@ class Push:
         self._task: asyncio.Task[None] | None = None
         self._following = False
         self._abandoned = False
-        self.delivered = False
 
     @property
     def fds(self) -> tuple[int, int]:
@@ -59,17 +58,16 @@ class Push:
         if self._task is not None and self._following:
             self._task.cancel()
 
-    async def finished(self) -> bool:
-        """Call when the process has ended. Answers whether all that was pushed is in the log."""
+    async def finished(self) -> None:
+        """Call when the process has ended."""
         if self._task is None:
             for fd in (self._updates_read, self._updates_write, self._text_read, self._text_write):
                 os.close(fd)
-            return False
+            return
         try:
             await asyncio.wait({self._task}, timeout=_FINISH_SECONDS)
         finally:
             self._task.cancel()
-        return self.delivered
 
     async def _run(self, source: PipeReader, sink: PipeWriter) -> None:
         try:
@@ -119,7 +117,6 @@ class Push:
     async def _remember(self, updates: Sequence[RefUpdate]) -> None:
         try:
             await mark_delivered(self._services.repositories, self._app, updates)
-            self.delivered = True
         except GitError as error:
             # It will be delivered once more, and the app will see that it knows it.
             _log.warning("what was delivered of %s can't be noted: %s", self._app, error)

@@ -34,11 +34,6 @@ class Reconciler:
         finally:
             self._active[app] -= 1
 
-    def settled(self, app: str) -> None:
-        """A push is completely in the log. With no other push going on, nothing is pending."""
-        if not self._active[app]:
-            self._services.repositories.unmark_pending(app)
-
     async def run(self) -> None:
         """For ever: what is pending, every few seconds."""
         while True:
@@ -72,5 +67,6 @@ class Reconciler:
         if updates:
             await mark_delivered(self._services.repositories, app, updates)
             _log.info("delivered %d ref updates of %s that were still missing in the log", len(updates), app)
-        self.settled(app)
+        if not self._active[app]:
+            self._services.repositories.unmark_pending(app)
         return len(updates)

@@ -83,13 +83,11 @@ class _Routes:
                 try:
                     yield push
                 finally:
-                    delivered = await push.finished()
+                    await push.finished()
         finally:
             self._pushes -= 1
-        if delivered:
-            self._reconciler.settled(app)
-        else:
-            await self._reconciler.look_after(app)
+        # Not only of this push: one before it may have been taken while the log was away.
+        await self._reconciler.look_after(app)
 
     async def _enter(self, app: str, request: Request, pushes: bool) -> tuple[GitUser, GitApp | None]:
         """Who it is and what the app is, after all that can be refused was refused."""

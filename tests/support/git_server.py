@@ -33,6 +33,7 @@ class GitWorld:
         self.deliveries: list[BuiltinPush] = []
         self.ids: list[str] = []
         self.log_is_away = False
+        self.refusals = 0
         self.lines: list[str] = ["first line", "last line"]
         self.hold = threading.Event()
         self.hold.set()
@@ -73,6 +74,7 @@ class GitWorld:
 
     async def _deliver(self, push: BuiltinPush, delivery_id: str) -> Delivery:
         if self.log_is_away:
+            self.refusals += 1
             raise LogUnavailable("no broker")
         self.deliveries.append(push)
         self.ids.append(delivery_id)

@@ -12,6 +12,7 @@ import pytest
 
 from core.trigger import ZERO_COMMIT
 from gateway.git.services import GitApp, GitUser
+from tests.support.counter_log import wait_for
 from tests.support.git_repository import WorkTree, environment
 from tests.support.git_server import GitWorld
 
@@ -136,6 +137,21 @@ def test_push_while_the_log_is_away_is_stored_and_delivered_later(world: GitWorl
     world.log_is_away = False
     assert nothing_pending(world)
     assert [(each.ref, each.after) for each in world.deliveries] == [("refs/heads/main", commit)]
+
+
+def test_push_that_succeeds_does_not_make_an_earlier_one_forgotten(world: GitWorld, tree: WorkTree) -> None:
+    commit = tree.commit(file="1")
+    world.log_is_away = True
+    tree.git("push", "sealane", "main")
+    # The push itself, and what looked after it when it had ended.
+    wait_for(lambda: world.refusals >= 2, 20)
+    world.log_is_away = False
+    tree.git("push", "sealane", "main:other")
+    assert nothing_pending(world)
+    assert {(each.ref, each.after) for each in world.deliveries} == {
+        ("refs/heads/main", commit),
+        ("refs/heads/other", commit),
+    }
 
 
 def test_ref_that_moved_while_no_gateway_ran_is_delivered_once_it_runs_again(world: GitWorld, tree: WorkTree) -> None:
