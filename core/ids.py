@@ -27,8 +27,18 @@ def run_id(region: str, app: str, trigger_id: str) -> str:
     return f"{region}-{derived_id('run', app, trigger_id).replace('-', '')[:16]}"
 
 
+def rollout_id(region: str, app: str, number: int) -> str:
+    """`<region>-<16 hex digits>`, as a run's id."""
+    return f"{region}-{derived_id('rollout', app, number).replace('-', '')[:16]}"
+
+
+def deployment_id(region: str, rollout: str, attempt: int) -> str:
+    """`<region>-<16 hex digits>`, where `region` is the one that is deployed to; `attempt` counts in the rollout."""
+    return f"{region}-{derived_id('deployment', rollout, region, attempt).replace('-', '')[:16]}"
+
+
 def region_of_run(run: str) -> str:
-    """The region a run lives in. Raises ValueError for a text that is no run id."""
+    """The region a run (rollout, deployment) lives in. Raises ValueError for a text that is no such id."""
     region, _, digits = run.rpartition("-")
     if not region or len(digits) != 16:
         raise ValueError(f"'{run}' is not a run id (expected <region>-<16 hex digits>)")

@@ -3,9 +3,14 @@
 from datetime import datetime
 from typing import Literal
 
+import msgspec
+
 from core.aggregate import Tick
+from core.environments.release import Release
+from core.environments.settings import EnvironmentSettings
 from core.eventlog.serialization import Catalogue, Message
 from core.pipeline.plan import Schedule
+from core.rollouts.commands import Kind, Origin
 from core.trigger import Forge, Trigger
 
 Role = Literal["viewer", "developer", "approver", "admin", "agent"]
@@ -65,6 +70,47 @@ class SetSchedules(Message, frozen=True, kw_only=True):
     number: int = 0
 
 
+class SetEnvironments(Message, frozen=True, kw_only=True):
+    """All environments of the app: as the `delivery.yml` at the head of the default branch says (`source` file, as run
+    `number` read it), or as somebody set them by the API (`source` api), after which files are not listened to.
+
+    `source` file with `release_control` gives the word back to the files.
+    """
+
+    TYPE = "app.set_environments"
+    environments: tuple[EnvironmentSettings, ...]
+    source: Literal["file", "api"]
+    by: str = ""
+    commit: str = ""
+    number: int = 0
+    release_control: bool = False
+
+
+class RequestRollout(Message, frozen=True, kw_only=True):
+    """Bring a release into an environment, or (kind rollback) back to one.
+
+    `regions` empty means all of the environment; `releases` says by region what to go back to. `strategy_override` is
+    one of the four names, to be used with its defaults instead of what the environment says.
+    """
+
+    TYPE = "app.request_rollout"
+    environment: str
+    release: Release
+    origin: Origin
+    kind: Kind = "deploy"
+    regions: tuple[str, ...] = ()
+    releases: dict[str, Release] = msgspec.field(default_factory=dict)
+    override_reason: str = ""
+    strategy_override: str = ""
+
+
+class CreateRelease(Message, frozen=True, kw_only=True):
+    """Fix a release for ever. The same again changes nothing; another content under its id is refused."""
+
+    TYPE = "release.create"
+    release: Release
+
+
 class CreatePrincipal(Message, frozen=True, kw_only=True):
     """A person or a machine. `pools` (`<region>/<pool>`) bound what an agent's token may serve."""
 
@@ -97,5 +143,6 @@ class RevokeToken(Message, frozen=True, kw_only=True):
     token_id: str
 
 
-APP_COMMANDS = Catalogue((Tick, CreateApp, UpdateApp, ArchiveApp, SubmitTrigger, IgnoreDelivery, SetSchedules))
+APP_COMMANDS = Catalogue((Tick, CreateApp, UpdateApp, ArchiveApp, SubmitTrigger, IgnoreDelivery, SetSchedules, SetEnvironments, RequestRollout))
+RELEASE_COMMANDS = Catalogue((Tick, CreateRelease))
 PRINCIPAL_COMMANDS = Catalogue((Tick, CreatePrincipal, UpdatePrincipal, IssueToken, RevokeToken))

@@ -1,11 +1,17 @@
 """What happened to apps and principals."""
 
 from datetime import datetime
+from typing import Literal
+
+import msgspec
 
 from core.aggregate import SHELL_EVENTS
 from core.catalog.commands import Role
+from core.environments.release import Release
+from core.environments.settings import EnvironmentSettings
 from core.eventlog.serialization import Catalogue, Message
 from core.pipeline.plan import Schedule
+from core.rollouts.commands import Kind, Origin
 from core.trigger import Forge, Trigger
 
 
@@ -75,6 +81,46 @@ class ScheduleFired(Message, frozen=True, kw_only=True):
     next_at: datetime | None = None
 
 
+class EnvironmentsSet(Message, frozen=True, kw_only=True):
+    TYPE = "app.environments_set"
+    environments: tuple[EnvironmentSettings, ...]
+    source: Literal["file", "api"]
+    by: str = ""
+    commit: str = ""
+    number: int = 0
+
+
+class RolloutAccepted(Message, frozen=True, kw_only=True):
+    """The app's `number`th rollout, in `region` (where it lives; `regions` are what it goes to)."""
+
+    TYPE = "app.rollout_accepted"
+    app: str
+    rollout_id: str
+    number: int
+    region: str
+    release: Release
+    settings: EnvironmentSettings
+    origin: Origin
+    kind: Kind = "deploy"
+    regions: tuple[str, ...] = ()
+    releases: dict[str, Release] = msgspec.field(default_factory=dict)
+    override_reason: str = ""
+
+
+class RolloutRefused(Message, frozen=True, kw_only=True):
+    """A stage of a run asked for a rollout that can't be (environment-unknown ...): the stage is told."""
+
+    TYPE = "app.rollout_refused"
+    origin: Origin
+    code: str
+    detail: str
+
+
+class ReleaseCreated(Message, frozen=True, kw_only=True):
+    TYPE = "release.created"
+    release: Release
+
+
 class PrincipalCreated(Message, frozen=True, kw_only=True):
     TYPE = "principal.created"
     name: str
@@ -112,7 +158,11 @@ APP_EVENTS = Catalogue(
         DeliveryIgnored,
         SchedulesSet,
         ScheduleFired,
+        EnvironmentsSet,
+        RolloutAccepted,
+        RolloutRefused,
         *SHELL_EVENTS,
     )
 )
+RELEASE_EVENTS = Catalogue((ReleaseCreated, *SHELL_EVENTS))
 PRINCIPAL_EVENTS = Catalogue((PrincipalCreated, PrincipalUpdated, TokenIssued, TokenRevoked, *SHELL_EVENTS))

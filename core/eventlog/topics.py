@@ -8,8 +8,18 @@ from functools import lru_cache
 
 import msgspec
 
-CONTEXT_OF_KIND = {"app": "catalog", "principal": "catalog", "run": "runs", "concurrency": "runs", "pool": "pools"}
-CONTEXTS = ("catalog", "runs", "pools")
+CONTEXT_OF_KIND = {
+    "app": "catalog",
+    "principal": "catalog",
+    "release": "catalog",
+    "run": "runs",
+    "concurrency": "runs",
+    "pool": "pools",
+    "environment": "deployments",
+    "deployment": "deployments",
+    "rollout": "deployments",
+}
+CONTEXTS = ("catalog", "runs", "pools", "deployments")
 LOGS_TOPIC = "sealane.logs"
 WEBHOOKS_TOPIC = "sealane.webhooks"
 DEAD_LETTERS_TOPIC = "sealane.dead-letters"

@@ -1,0 +1,259 @@
+"""What happened to a deployment. The deployer and the sampler act on `*_requested`, and answer with commands."""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from core.aggregate import SHELL_EVENTS
+from core.deployments.commands import Measurement, ProbeResult
+from core.deployments.target_state import TargetState, TargetStatus
+from core.environments.release import Release
+from core.environments.settings import Check, EnvironmentSettings, Probe, Target
+from core.eventlog.serialization import Catalogue, Message
+
+DeploymentOutcome = Literal["success", "rolled_back", "aborted", "error"]
+
+
+class Step(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One step of a strategy: make the target so, probe it, stay for a time.
+
+    `hold_seconds` None: until somebody promotes. `probe`: which probes run when it is reached. `analyse`: samples are
+    taken and judged from here on.
+    """
+
+    name: str
+    wish: TargetState
+    hold_seconds: float | None = 0
+    probe: Literal["", "before", "after"] = ""
+    analyse: bool = False
+
+
+class DeploymentRequested(Message, frozen=True, kw_only=True):
+    """It asks for its environment's lock, until `deadline_at` at the latest it must be over or go back."""
+
+    TYPE = "deployment.requested"
+    app: str
+    environment: str
+    region: str
+    rollout_id: str
+    release: Release
+    settings: EnvironmentSettings
+    kind: Literal["deploy", "rollback"] = "deploy"
+    by: str
+    automatic: bool = False
+    override_reason: str = ""
+
+
+class DeploymentStarted(Message, frozen=True, kw_only=True):
+    """It holds the lock. `steps` is all it will do; `rollback_to` what it goes back to, if anything was there."""
+
+    TYPE = "deployment.started"
+    epoch: int
+    steps: tuple[Step, ...]
+    rollback_to: Release | None = None
+    deadline_at: datetime
+
+
+class LockRenewalRequested(Message, frozen=True, kw_only=True):
+    """It lives and goes on."""
+
+    TYPE = "deployment.lock_renewal_requested"
+    app: str
+    environment: str
+    region: str
+    epoch: int
+
+
+class ActionRequested(Message, frozen=True, kw_only=True):
+    """The deployer shall bring the target to `wish`; `action` counts in the deployment. A later action (or a higher
+    epoch) of the environment makes it void. `probes` are done once it is reached, at the instances of `release_id`.
+
+    `answer_by`: without a report until then, the target counts as lost.
+    """
+
+    TYPE = "deployment.action_requested"
+    app: str
+    environment: str
+    region: str
+    epoch: int
+    action: int
+    step: int
+    wish: TargetState
+    target: Target
+    probes: tuple[Probe, ...] = ()
+    release_id: str = ""
+    answer_by: datetime
+
+
+class StepReached(Message, frozen=True, kw_only=True):
+    """The target is as the step wants it. `hold_until` None: until promoted."""
+
+    TYPE = "deployment.step_reached"
+    step: int
+    action: int
+    status: TargetStatus
+    probes: tuple[ProbeResult, ...] = ()
+    hold_until: datetime | None = None
+
+
+class TrafficShifted(Message, frozen=True, kw_only=True):
+    """Requests are shared like this now: percent by set name."""
+
+    TYPE = "deployment.traffic_shifted"
+    weights: dict[str, int]
+
+
+class SampleRequested(Message, frozen=True, kw_only=True):
+    """The sampler shall measure: `canary` and `baseline` are set names, `source` as in Analysis."""
+
+    TYPE = "deployment.sample_requested"
+    app: str
+    environment: str
+    region: str
+    epoch: int
+    number: int
+    canary: str
+    baseline: str = ""
+    checks: tuple[Check, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    source: str = ""
+    window_seconds: float = 60
+    timeout_seconds: float = 10
+    target: Target
+    answer_by: datetime
+
+
+class SampleRecorded(Message, frozen=True, kw_only=True):
+    """What was measured. A sampler that did not answer in time is recorded as an error of every check."""
+
+    TYPE = "deployment.sample_recorded"
+    rollout_id: str
+    region: str
+    number: int
+    measurements: tuple[Measurement, ...] = ()
+    probes: tuple[ProbeResult, ...] = ()
+    total_requests: int | None = None
+
+
+class HealthReported(Message, frozen=True, kw_only=True):
+    TYPE = "deployment.health_reported"
+    status: TargetStatus
+    lost: bool = False
+    detail: str = ""
+
+
+class DeploymentPaused(Message, frozen=True, kw_only=True):
+    """`remaining_seconds` of the step's hold are kept for later."""
+
+    TYPE = "deployment.paused"
+    by: str
+    reason: str = ""
+    remaining_seconds: float | None = None
+
+
+class DeploymentResumed(Message, frozen=True, kw_only=True):
+    TYPE = "deployment.resumed"
+    by: str
+    hold_until: datetime | None = None
+
+
+class DeploymentPromoted(Message, frozen=True, kw_only=True):
+    TYPE = "deployment.promoted"
+    by: str
+    full: bool = False
+
+
+class RollbackTriggered(Message, frozen=True, kw_only=True):
+    """From here all goes back. `code`: analysis-failed, analysis-inconclusive, analysis-errors, probe-failed, not-ready,
+    crashed, unhealthy, deadline, target-lost, aborted ... `check` and `value` name the breach where there is one.
+
+    `quarantine`: the release is to blame, so no automatic path brings it back here.
+    """
+
+    TYPE = "deployment.rollback_triggered"
+    app: str
+    environment: str
+    region: str
+    rollout_id: str
+    release_id: str
+    code: str
+    detail: str
+    check: str = ""
+    value: float | None = None
+    sample: int | None = None
+    by: str = ""
+    quarantine: bool = True
+
+
+class ReleaseActivated(Message, frozen=True, kw_only=True):
+    """All traffic is on `release`, which is healthy; the environment remembers it. The watch may still follow."""
+
+    TYPE = "deployment.release_activated"
+    app: str
+    environment: str
+    region: str
+    rollout_id: str
+    release: Release
+
+
+class WatchStarted(Message, frozen=True, kw_only=True):
+    """It is complete and has given the lock back; until `until` a breach starts a rollback."""
+
+    TYPE = "deployment.watch_started"
+    until: datetime
+
+
+class WatchEnded(Message, frozen=True, kw_only=True):
+    """quiet: nothing happened; breach: RollbackTriggered was before this, and the rollout starts a rollback deployment;
+    superseded: another deployment began."""
+
+    TYPE = "deployment.watch_ended"
+    rollout_id: str
+    region: str
+    reason: Literal["quiet", "breach", "superseded"]
+
+
+class DeploymentFinished(Message, frozen=True, kw_only=True):
+    """The end. `code` and `detail` say why it did not succeed. `now_on` is what has all traffic, if known.
+
+    `rollback_to` is what was there before: a rollout that goes back after this begins a rollback to it. The lock is
+    given back by this event.
+    """
+
+    TYPE = "deployment.finished"
+    app: str
+    environment: str
+    region: str
+    rollout_id: str
+    kind: Literal["deploy", "rollback"] = "deploy"
+    release_id: str
+    outcome: DeploymentOutcome
+    code: str = ""
+    detail: str = ""
+    now_on: Release | None = None
+    rollback_to: Release | None = None
+
+
+EVENTS = Catalogue(
+    (
+        DeploymentRequested,
+        DeploymentStarted,
+        LockRenewalRequested,
+        ActionRequested,
+        StepReached,
+        TrafficShifted,
+        SampleRequested,
+        SampleRecorded,
+        HealthReported,
+        DeploymentPaused,
+        DeploymentResumed,
+        DeploymentPromoted,
+        RollbackTriggered,
+        ReleaseActivated,
+        WatchStarted,
+        WatchEnded,
+        DeploymentFinished,
+        *SHELL_EVENTS,
+    )
+)
