@@ -4,11 +4,12 @@ from core.aggregate import Aggregate, Policy
 from core.catalog.aggregates import APP, PRINCIPAL, RELEASE
 from core.concurrency.aggregate import GROUP
 from core.environments.aggregate import ENVIRONMENT
-from core.policies import catalog, concurrency, jobs
+from core.policies import catalog, concurrency, deployments, jobs
 from core.pools.aggregate import POOL
+from core.rollouts.aggregate import ROLLOUT
 from core.runs.aggregate import RUN
 
-AGGREGATES: tuple[Aggregate, ...] = (APP, RELEASE, PRINCIPAL, RUN, GROUP, POOL, ENVIRONMENT)
+AGGREGATES: tuple[Aggregate, ...] = (APP, RELEASE, PRINCIPAL, RUN, GROUP, POOL, ENVIRONMENT, ROLLOUT)
 
 POLICIES: dict[str, tuple[Policy, ...]] = {
     "trigger.accepted": (catalog.request_run,),
@@ -26,4 +27,5 @@ POLICIES: dict[str, tuple[Policy, ...]] = {
     "queue.job_moved": (jobs.move_job,),
     "job.move_refused": (jobs.drop_stray,),
     "pool.restored": (jobs.recall_jobs,),
+    "app.rollout_accepted": (deployments.create_release, deployments.start_rollout),
 }
