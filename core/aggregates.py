@@ -3,13 +3,24 @@
 from core.aggregate import Aggregate, Policy
 from core.catalog.aggregates import APP, PRINCIPAL, RELEASE
 from core.concurrency.aggregate import GROUP
+from core.deployments.aggregate import DEPLOYMENT
 from core.environments.aggregate import ENVIRONMENT
-from core.policies import catalog, concurrency, deployments, jobs
+from core.policies import catalog, concurrency, deployments, environments, jobs, rollouts
 from core.pools.aggregate import POOL
 from core.rollouts.aggregate import ROLLOUT
 from core.runs.aggregate import RUN
 
-AGGREGATES: tuple[Aggregate, ...] = (APP, RELEASE, PRINCIPAL, RUN, GROUP, POOL, ENVIRONMENT, ROLLOUT)
+AGGREGATES: tuple[Aggregate, ...] = (
+    APP,
+    RELEASE,
+    PRINCIPAL,
+    RUN,
+    GROUP,
+    POOL,
+    ENVIRONMENT,
+    DEPLOYMENT,
+    ROLLOUT,
+)
 
 POLICIES: dict[str, tuple[Policy, ...]] = {
     "trigger.accepted": (catalog.request_run,),
@@ -27,5 +38,18 @@ POLICIES: dict[str, tuple[Policy, ...]] = {
     "queue.job_moved": (jobs.move_job,),
     "job.move_refused": (jobs.drop_stray,),
     "pool.restored": (jobs.recall_jobs,),
-    "app.rollout_accepted": (deployments.create_release, deployments.start_rollout),
+    "app.rollout_accepted": (rollouts.create_release, rollouts.start_rollout),
+    "rollout.wave_started": (rollouts.start_deployments,),
+    "rollout.deployments_steered": (rollouts.steer_deployments,),
+    "deployment.requested": (deployments.enter_environment,),
+    "deployment.lock_renewal_requested": (deployments.renew_lock,),
+    "deployment.sample_recorded": (deployments.note_requests,),
+    "deployment.rollback_triggered": (deployments.quarantine_release,),
+    "deployment.release_activated": (deployments.note_release,),
+    "deployment.finished": (deployments.end_deployment,),
+    "deployment.watch_ended": (deployments.end_watch,),
+    "environment.lock_granted": (environments.admit_deployment,),
+    "environment.deployment_refused": (environments.refuse_deployment,),
+    "environment.lock_released": (environments.lose_lock,),
+    "environment.preemption_requested": (environments.preempt_deployment,),
 }
