@@ -4,6 +4,7 @@ Definition connector and agents are played by the test (`plan`, `Hand`), so that
 """
 
 import asyncio
+import faulthandler
 import itertools
 import socket
 import threading
@@ -208,7 +209,9 @@ class RunningGateway:
         if self._server is not None:
             self._server.should_exit = True
         self._thread.join(30)
-        assert not self._thread.is_alive(), "the gateway did not stop"
+        if self._thread.is_alive():
+            faulthandler.dump_traceback()
+            raise AssertionError("the gateway did not stop; what its threads do is printed to stderr")
 
     def _run(self) -> None:
         asyncio.run(self._serve())
