@@ -4,6 +4,7 @@ import hashlib
 import shutil
 import tarfile
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
@@ -31,7 +32,7 @@ class Artifacts:
     def __init__(self, repositories: Repositories, object_of: Callable[[str], bytes]) -> None:
         self._repositories = repositories
         self._object_of = object_of
-        self._lock = Lock()
+        self._locks: defaultdict[str, Lock] = defaultdict(Lock)
 
     def unpack(self, release: Release, target: Path) -> None:
         """Make `target` the release's files; it appears whole or not at all. Raises TargetFailed."""
@@ -65,7 +66,7 @@ class Artifacts:
     def _fetch_tree(self, artifact: Artifact, archive: Path) -> None:
         commit = artifact.digest.removeprefix("git:")
         try:
-            with self._lock:
+            with self._locks[artifact.location]:
                 repository = self._repositories.repository(artifact.location)
                 repository.archive(repository.commit(commit, _USUAL_BRANCH).id, archive)
         except Missing as error:

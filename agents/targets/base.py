@@ -17,12 +17,18 @@ Fence = tuple[int, int]
 ServiceTarget = ProcessTarget | DockerTarget | ComposeTarget
 # Asked while a target waits: whether somebody wants something newer of it.
 Interrupted = Callable[[], bool]
+# Told as soon as the requests go where they were wished, before what is left over has been drained and stopped.
+Shifted = Callable[[TargetStatus], None]
+
+
+def unheard(status: TargetStatus) -> None:
+    """For those who don't want to know."""
 
 
 class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     """A wish with who wants it and by which settings: all that a deployer needs to make it true, later too.
 
-    (`epoch`, `action`) is its fence: a target that has seen a higher one refuses it.
+    (`epoch`, `action`) is its fence: a target that has seen a higher one refuses it. `event_id` asked for it.
     """
 
     app: str
@@ -33,6 +39,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     action: int
     wish: TargetState
     target: TargetSettings
+    event_id: str = ""
+    correlation_id: str = ""
 
     @property
     def fence(self) -> Fence:
@@ -85,7 +93,7 @@ class Address(NamedTuple):
 class Target(Protocol):
     """Every target passes tests/contract/test_targets.py."""
 
-    def converge(self, order: Order, interrupted: Interrupted) -> TargetStatus:
+    def converge(self, order: Order, interrupted: Interrupted, shifted: Shifted = unheard) -> TargetStatus:
         """Make the wish true and answer with what is there then; repeating it changes nothing.
 
         Raises StaleEpoch, Superseded, TargetFailed.

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 
 import msgspec
 
-from agents.targets.base import Interrupted, Order, Superseded, TargetFailed
+from agents.targets.base import Interrupted, Order, Shifted, Superseded, TargetFailed
 from agents.targets.fleet import Fleet
 from agents.targets.instances import Instance
 from agents.targets.readiness import Streaks
@@ -22,17 +22,20 @@ ENDS_BEFORE_READY = 3
 
 
 class Convergence:
-    def __init__(self, fleet: Fleet, order: Order, interrupted: Interrupted) -> None:
+    def __init__(self, fleet: Fleet, order: Order, interrupted: Interrupted, shifted: Shifted) -> None:
         self._fleet = fleet
         self._order = order
         self._interrupted = interrupted
+        self._shifted = shifted
         self._streaks = Streaks()
 
     def run(self) -> TargetStatus:
         """Raises StaleEpoch, Superseded, TargetFailed."""
         newly = self._fleet.place.claim(self._order)
         with self._right():
-            self._refresh_proxy()
+            early = self._refresh_proxy()
+        if early:
+            self._shifted(self._fleet.status())
         self._prepare()
         with self._right():
             for wished in self._order.wish.sets:
@@ -40,6 +43,7 @@ class Convergence:
         self._await_ready()
         with self._right():
             self._fleet.proxy.apply(as_wished(self._fleet.plan(self._order), self._order.wish))
+        self._shifted(self._fleet.status())
         Retirement(self._fleet, self._order, self._interrupted).run(self._wished())
         self._fleet.place.reached(self._order.fence)
         return self._fleet.status()
@@ -50,16 +54,18 @@ class Convergence:
             raise Superseded(f"{self._order.where}: action {self._order.action} is no longer wanted")
         return self._fleet.place.guarded(self._order.fence)
 
-    def _refresh_proxy(self) -> None:
-        """It runs; and with `at_once` it sends everything to what is ready of the wish."""
+    def _refresh_proxy(self) -> bool:
+        """It runs; and with `at_once` it sends everything to what is ready of the wish (answers whether it did)."""
         plan = self._fleet.drop_dead(self._fleet.plan(self._order))
         self._fleet.proxy.apply(plan)
-        if self._order.wish.at_once:
-            ready = self._fleet.ready()
-            sets = {each.set_name for each in plan.backends if any(server.name in ready for server in each.servers)}
-            wish = restricted(self._order.wish, sets)
-            if wish is not None:
-                self._fleet.proxy.apply(as_wished(plan, wish))
+        if not self._order.wish.at_once:
+            return False
+        ready = self._fleet.ready()
+        sets = {each.set_name for each in plan.backends if any(server.name in ready for server in each.servers)}
+        wish = restricted(self._order.wish, sets)
+        if wish is not None:
+            self._fleet.proxy.apply(as_wished(plan, wish))
+        return wish is not None
 
     def _prepare(self) -> None:
         driver = self._fleet.driver_of(self._order.target)

@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,12 +24,15 @@ class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
     reached: bool = False
 
 
+@dataclass(frozen=True)
 class Place:
     """One deployer at a time changes anything, under the lock and after a look at the fence."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self._wish = root / "wish.json"
+    root: Path
+
+    @property
+    def _wish(self) -> Path:
+        return self.root / "wish.json"
 
     def claim(self, order: Order) -> bool:
         """Obey this order from now on; answers whether it is another one than before.

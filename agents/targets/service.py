@@ -2,7 +2,7 @@
 
 import time
 
-from agents.targets.base import Address, Interrupted, Order, StaleEpoch
+from agents.targets.base import Address, Interrupted, Order, Shifted, StaleEpoch, unheard
 from agents.targets.converging import Convergence
 from agents.targets.fleet import Fleet
 from agents.targets.instances import Instance
@@ -21,9 +21,9 @@ class ServiceFleet:
         self._fleet = fleet
         self._streaks = Streaks()
 
-    def converge(self, order: Order, interrupted: Interrupted) -> TargetStatus:
+    def converge(self, order: Order, interrupted: Interrupted, shifted: Shifted = unheard) -> TargetStatus:
         check(order)
-        return Convergence(self._fleet, order, interrupted).run()
+        return Convergence(self._fleet, order, interrupted, shifted).run()
 
     def status(self) -> TargetStatus:
         return self._fleet.status()
