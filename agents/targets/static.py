@@ -9,22 +9,34 @@ import os
 import shutil
 from pathlib import Path
 
+import msgspec
+
 from agents.targets.artifacts import Artifacts
 from agents.targets.base import Address, Interrupted, Order, Shifted, Superseded, TargetFailed, unheard
-from agents.targets.place import Place
-from agents.targets.validation import check_weights
+from agents.targets.place import Place, read_json, write_json
+from agents.targets.validation import check_sets
 from core.deployments.target_state import InstanceSet, SetStatus, TargetStatus
 from core.environments.release import Release
 from core.environments.settings import StaticTarget
 
 
+class _Laid(msgspec.Struct, frozen=True):
+    """A set whose files are there: what the link points to when it has the requests."""
+
+    name: str
+    release_id: str
+    files: str
+    directory: str
+
+
 class StaticSite:
-    """See base.Target. The files lie in `place.root/releases`."""
+    """See base.Target. The files lie in `place.root/releases`, who they belong to in `place.root/sets`."""
 
     def __init__(self, place: Place, artifacts: Artifacts) -> None:
         self._place = place
         self._artifacts = artifacts
         self._releases = place.root / "releases"
+        self._sets = place.root / "sets"
 
     def converge(self, order: Order, interrupted: Interrupted, shifted: Shifted = unheard) -> TargetStatus:
         main = _checked(order)
@@ -35,6 +47,7 @@ class StaticSite:
         if interrupted():
             raise Superseded(f"{order.where}: action {order.action} is no longer wanted")
         with self._place.guarded(order.fence):
+            self._note(order)
             self._switch(order, main)
         shifted(self.status())
         with self._place.guarded(order.fence):
@@ -46,20 +59,9 @@ class StaticSite:
         kept = self._place.kept()
         if kept is None:
             return TargetStatus()
-        order = kept.order
-        linked = self._linked(order)
-        sets = tuple(
-            SetStatus(
-                name=wished.name,
-                release_id=wished.release.id,
-                running=int(there),
-                ready=int(there),
-                weight=100 if there and linked == self._directory(order, wished) else 0,
-            )
-            for wished in order.wish.sets
-            if (there := self._directory(order, wished).is_dir()) or wished.weight
-        )
-        return TargetStatus(order.epoch, sets, str(_settings(order).link))
+        linked = self._linked(kept.order)
+        sets = tuple(_set_status(laid, linked) for laid in self._laid())
+        return TargetStatus(kept.order.epoch, sets, str(_settings(kept.order).link))
 
     def addresses(self) -> tuple[Address, ...]:
         return ()
@@ -89,6 +91,16 @@ class StaticSite:
 
     def _directory(self, order: Order, wished: InstanceSet) -> Path:
         return self._files(wished.release) / _settings(order).source
+
+    def _laid(self) -> list[_Laid]:
+        return [laid for path in sorted(self._sets.glob("*.json")) if (laid := read_json(path, _Laid)) is not None]
+
+    def _note(self, order: Order) -> None:
+        self._sets.mkdir(exist_ok=True)
+        for wished in order.wish.sets:
+            directory = str(self._directory(order, wished))
+            laid = _Laid(wished.name, wished.release.id, str(self._files(wished.release)), directory)
+            write_json(self._sets / f"{wished.name}.json", laid)
 
     def _source(self, order: Order, wished: InstanceSet) -> Path:
         """The directory that the link shall point to. Raises TargetFailed."""
@@ -126,10 +138,21 @@ class StaticSite:
             raise TargetFailed("target-unavailable", f"{link} can't be switched: {error.strerror}") from error
 
     def _clean(self, order: Order) -> None:
-        wanted = {self._files(wished.release) for wished in order.wish.sets}
+        wished = {each.name for each in order.wish.sets}
+        for laid in self._laid():
+            if laid.name not in wished:
+                (self._sets / f"{laid.name}.json").unlink(missing_ok=True)
+        wanted = {laid.files for laid in self._laid()}
         for path in self._releases.glob("*"):
-            if path not in wanted:
+            if str(path) not in wanted:
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def _set_status(laid: _Laid, linked: Path | None) -> SetStatus:
+    directory = Path(laid.directory)
+    there = directory.is_dir()
+    weight = 100 if there and linked == directory else 0
+    return SetStatus(name=laid.name, release_id=laid.release_id, running=int(there), ready=int(there), weight=weight)
 
 
 def _settings(order: Order) -> StaticTarget:
@@ -139,7 +162,7 @@ def _settings(order: Order) -> StaticTarget:
 
 def _checked(order: Order) -> InstanceSet | None:
     """The set that shall have the requests. Raises TargetFailed."""
-    check_weights(order.wish)
+    check_sets(order.wish)
     link = _settings(order).link
     if not os.path.isabs(link):
         raise TargetFailed("bad-target", f"link '{link}' must be an absolute path")

@@ -13,10 +13,7 @@ _PATH = re.compile(r"/[\x21\x23-\x26\x28-\x5b\x5d-\x7e]*")
 def check(order: Order) -> None:
     """Raises TargetFailed(bad-target, mirror-unsupported)."""
     wish = order.wish
-    for wished in wish.sets:
-        if not _NAME.fullmatch(wished.name):
-            raise TargetFailed("bad-target", f"'{wished.name[:120]}' can't name a set (letters, digits, '.', '_', '-')")
-    check_weights(wish)
+    check_sets(wish)
     if not _PATH.fullmatch(order.service.health.path):
         path = order.service.health.path[:200]
         raise TargetFailed(
@@ -29,7 +26,11 @@ def check(order: Order) -> None:
         raise TargetFailed("mirror-unsupported", f"{order.where}: this proxy can't mirror requests")
 
 
-def check_weights(wish: TargetState) -> None:
+def check_sets(wish: TargetState) -> None:
+    """Raises TargetFailed(bad-target)."""
+    for wished in wish.sets:
+        if not _NAME.fullmatch(wished.name):
+            raise TargetFailed("bad-target", f"'{wished.name[:120]}' can't name a set (letters, digits, '.', '_', '-')")
     total = sum(each.weight for each in wish.sets)
     if total not in (0, 100) or any(each.weight < 0 or each.replicas < 0 for each in wish.sets):
         raise TargetFailed("bad-target", f"the weights of a wish sum to 100 or to 0, not {total}")
