@@ -143,6 +143,18 @@ class RevokeToken(Message, frozen=True, kw_only=True):
     token_id: str
 
 
-APP_COMMANDS = Catalogue((Tick, CreateApp, UpdateApp, ArchiveApp, SubmitTrigger, IgnoreDelivery, SetSchedules, SetEnvironments, RequestRollout))
+APP_COMMANDS = Catalogue(
+    (
+        Tick,
+        CreateApp,
+        UpdateApp,
+        ArchiveApp,
+        SubmitTrigger,
+        IgnoreDelivery,
+        SetSchedules,
+        SetEnvironments,
+        RequestRollout,
+    )
+)
 RELEASE_COMMANDS = Catalogue((Tick, CreateRelease))
 PRINCIPAL_COMMANDS = Catalogue((Tick, CreatePrincipal, UpdatePrincipal, IssueToken, RevokeToken))
