@@ -22,7 +22,7 @@ class ProxyCounts:
             self._places.setdefault(place, _Sets()).note(status, at)
 
     def counted(self, place: Place, set_name: str, since: float) -> Counted:
-        """Of a set, since then and since it stands; None where the proxy doesn't count or was not asked often enough."""
+        """Of a set, since then and since it stands. None: the proxy counts nothing, or was asked too seldom."""
         with self._lock:
             history = self._places.get(place, _Sets()).of(set_name)
             if history is None or history.latest is None:
