@@ -16,7 +16,7 @@ START_TIME = "process_start_time_seconds"
 MAX_SERIES = 10_000
 _FAMILIES = (REQUESTS_TOTAL, DURATION_BUCKETS, RESIDENT_MEMORY, START_TIME)
 _WANTED = re.compile(rf"(?:{'|'.join(_FAMILIES)})[{{ \t]")
-_ANY_SAMPLE = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*(?:\{.*\})?[ \t]+\S+")
+_ANY_SAMPLE = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*(?:\{.*\})?[ \t]+(?:[-+.]?[0-9]|[-+]?Inf|NaN)")
 
 
 class NotMetrics(ValueError):

@@ -28,19 +28,13 @@ class Prometheus:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
-        self._name = _without_password(self._url)
+        self._name, self._problem = _looked_at(self._url)
 
     def measure(self, request: MeasureRequest) -> tuple[Measurement, ...]:
-        try:
-            return asyncio.run(self._measure(request))
-        except (httpx.InvalidURL, ValueError) as error:
-            return failed(request, f"{self._name} is no URL of a Prometheus: {error}")
+        return failed(request, self._problem) if self._problem else asyncio.run(self._measure(request))
 
     def counted(self, request: MeasureRequest) -> Counted:
-        try:
-            return asyncio.run(self._counted(request))
-        except (httpx.InvalidURL, ValueError):
-            return Counted()
+        return Counted() if self._problem else asyncio.run(self._counted(request))
 
     async def _measure(self, request: MeasureRequest) -> tuple[Measurement, ...]:
         async with _Asking(self._url, self._name, request.timeout_seconds) as asking:
@@ -150,9 +144,13 @@ def _words(text: object) -> str:
     return str(text)[:_MAX_WORDS]
 
 
-def _without_password(url: str) -> str:
+def _looked_at(url: str) -> tuple[str, str]:
+    """The URL as it may be shown, without a password; and what is wrong with it, if something is."""
     try:
         parts = urlsplit(url)
-        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-    except ValueError:
-        return "the analysis' source"
+        if parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1) > 0:
+            return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])), ""
+        reason = "it must be http(s)://<host>"
+    except ValueError as error:
+        reason = str(error)
+    return "", f"the analysis' source is no URL of a Prometheus: {reason}"
