@@ -13,6 +13,7 @@ from core.eventlog.serialization import Catalogue, Message
 from core.eventlog.topics import DEAD_LETTERS_TOPIC, Topology
 from core.ids import derived_id
 from core.ports import OutgoingRecord, Record
+from core.rollouts.commands import COMMANDS as ROLLOUT_COMMANDS
 from core.runs.commands import COMMANDS as RUN_COMMANDS
 
 _MAX_VALUE_BYTES = 600_000
@@ -55,6 +56,13 @@ def to_deployment(
 ) -> OutgoingRecord:
     """The answer to an event of a deployment; one per event and actor."""
     return _answer(topology, event, command, DEPLOYMENT_COMMANDS, actor, now)
+
+
+def to_rollout(
+    topology: Topology, event: EventEnvelope, command: Message, *, actor: str, now: datetime
+) -> OutgoingRecord:
+    """The answer to an event of a rollout; one per event and actor."""
+    return _answer(topology, event, command, ROLLOUT_COMMANDS, actor, now)
 
 
 def _answer(
