@@ -75,12 +75,14 @@ _VARIABLES = """## Variables in each step
 
 def reference_text() -> str:
     """The whole page."""
-    parts = [_HEAD, *(_section(record) for record in SECTIONS), _matrix(), _CHECKOUT, _expressions(), _VARIABLES]
+    parts = [_HEAD, *(section_text(record) for record in SECTIONS), _matrix(), _CHECKOUT, _expressions(), _VARIABLES]
     return "\n".join(part.rstrip() + "\n" for part in parts)
 
 
-def _section(record: Record) -> str:
-    return f"## {record.title}\n\n{record.doc}\n\n{_table(record.keys)}"
+def section_text(record: Record) -> str:
+    """A record's part of the page: what it is, and a table of its keys."""
+    table = f"\n\n{_table(record.keys)}" if record.keys else "\n"
+    return f"## {record.title}\n\n{record.doc}{table}"
 
 
 def _matrix() -> str:
