@@ -8,7 +8,8 @@ import msgspec
 from core.delivery_file.checks import check_environment
 from core.delivery_file.language import DELIVERY
 from core.environments.settings import EnvironmentSettings
-from core.pipeline.nodes import quoted
+from core.pipeline.deploying import Environments
+from core.pipeline.nodes import Mapping, quoted
 from core.pipeline.parse import FileKind, parse
 from core.pipeline.problems import Problem
 from core.pipeline.report import Report
@@ -21,12 +22,16 @@ MAX_SETTINGS_BYTES: Final = 64 * 1024
 
 @dataclass(frozen=True)
 class Delivery:
-    """A file that was read. With `problems` there are no `environments`; `names` are those that it has anyhow."""
+    """A file that was read. With `problems` there are no `environments`.
+
+    `regions` are those of each environment that it names, right or wrong: what a pipeline may deploy to. None where
+    that can't be told.
+    """
 
     file: str
     problems: tuple[Problem, ...]
     environments: tuple[EnvironmentSettings, ...] = ()
-    names: tuple[str, ...] = ()
+    regions: Environments | None = None
 
 
 def delivery_path(pipeline_path: str) -> str:
@@ -44,8 +49,7 @@ def read_delivery(source: bytes, file: str = "delivery.yml", app: str = "") -> D
         return Delivery(file, report.problems())
     environments = _environments(section, report)
     _check_app(section.get("app"), app, report)
-    names = tuple(section.get("environments", {}))
-    return Delivery(file, report.problems(), environments if report.clean else (), names)
+    return Delivery(file, report.problems(), environments if report.clean else (), _regions(section))
 
 
 def _environments(section: Section, report: Report) -> tuple[EnvironmentSettings, ...]:
@@ -59,6 +63,18 @@ def _environments(section: Section, report: Report) -> tuple[EnvironmentSettings
         hint = "move long commands and bodies into files of the repository"
         report.add(section.place("environments"), "environments-too-large", message, "environments", hint)
     return found
+
+
+def _regions(section: Section) -> Environments | None:
+    """By the names as the author wrote them, so that one mistake is not told twice."""
+    written = section.node.values.get("environments")
+    if not isinstance(written, Mapping):
+        return None
+    read: dict[str, Section] = section.get("environments", {})
+    return {
+        name: tuple(region.text for region in read[name].get("regions", [])) if name in read else ()
+        for name in written.values
+    }
 
 
 def _check_app(given: Name | None, app: str, report: Report) -> None:

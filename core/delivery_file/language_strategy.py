@@ -3,13 +3,13 @@
 from typing import Final
 
 from core.delivery_file.kinds import AMOUNT, HEADER, TIME, WEIGHT, OneOf
-from core.pipeline.kinds import Choice, Flag, Text
+from core.pipeline.kinds import Flag, Text
+from core.pipeline.language_deploy import STRATEGY_NAME
 from core.pipeline.nodes import Node, Scalar
 from core.pipeline.report import Report
 from core.pipeline.shapes import Either, Key, ListOf, Record
 from core.pipeline.vocabulary import SHORT
 
-STRATEGIES: Final = ("recreate", "rolling", "blue-green", "canary")
 UNTIL_PROMOTED: Final = "manual"
 
 
@@ -151,5 +151,4 @@ def strategies(analysis: Record) -> Record:
 
 def strategy(analysis: Record) -> Either:
     """The value of `strategy`."""
-    by_name = Choice("strategy", STRATEGIES, "unknown-strategy")
-    return Either("a strategy's name, or {<strategy>: {...}}", by_name, None, OneOf(strategies(analysis)))
+    return Either("a strategy's name, or {<strategy>: {...}}", STRATEGY_NAME, None, OneOf(strategies(analysis)))

@@ -2,6 +2,7 @@
 
 from core.pipeline.engine import GLOBALS, METHODS, STATUS_FUNCTIONS
 from core.pipeline.language import CONCURRENCY, DEFAULTS, PIPELINE
+from core.pipeline.language_deploy import DEPLOY, RELEASE
 from core.pipeline.language_stage import APPROVAL, ENVIRONMENT, NEED, POOL, RESOURCES, RETRY, STAGE
 from core.pipeline.language_step import STEP
 from core.pipeline.language_trigger import INPUT, MANUAL, SCHEDULE, TRIGGER
@@ -23,6 +24,8 @@ SECTIONS = (
     RETRY,
     APPROVAL,
     ENVIRONMENT,
+    DEPLOY,
+    RELEASE,
     STEP,
 )
 _HEAD = """# Pipeline reference

@@ -213,9 +213,15 @@ def test_file_of_another_app_is_refused() -> None:
 
 
 def test_wrong_file_still_names_its_environments() -> None:
-    delivery = read_delivery(b"environments: {dev: {regions: us}, prod: {region: eu}}\n")
-    assert delivery.problems
-    assert (delivery.environments, delivery.names) == ((), ("dev", "prod"))
+    delivery = read_delivery(b"environments: {dev: {regions: us}, prod: {region: eu}, test: x}\n")
+    assert len(delivery.problems) == 3
+    assert delivery.environments == ()
+    assert delivery.regions == {"dev": ("us",), "prod": (), "test": ()}
+
+
+def test_file_that_is_none_does_not_say_what_may_be_deployed_to() -> None:
+    assert read_delivery(b"environments: [dev]\n").regions is None
+    assert read_delivery(b"[\n").regions is None
 
 
 def test_settings_that_no_event_could_hold_are_refused() -> None:
