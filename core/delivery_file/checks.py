@@ -1,8 +1,10 @@
 """Checks of `delivery.yml` that look at several keys, or at what was not written at all."""
 
+import msgspec
+
 from core.delivery_file.compile import environment
-from core.delivery_file.places import report_fault
-from core.environments.faults import faults
+from core.delivery_file.places import report_problem
+from core.environments.rules import environment_problems
 from core.environments.settings import EnvironmentSettings
 from core.pipeline.nodes import Mapping, child_path
 from core.pipeline.report import Report
@@ -20,9 +22,12 @@ def check_environment(name: str, section: Section, report: Report) -> Environmen
     settings = environment(name, section)
     broken = {key for key in ("regions", *section.node.values) if report.touches(section.path_of(key))}
     broken |= set() if section.has("regions") else {"regions"}
-    for fault in faults(settings):
-        if broken.isdisjoint((str(fault.path[0]), *fault.about)):
-            report_fault(fault, section.node, section.path, report)
+    for found in environment_problems(settings):
+        inside = msgspec.structs.replace(found, path=found.path.removeprefix(f"{name[:80]}").removeprefix("."))
+        report_problem(inside, section.node, section.path, broken, report)
+    if not settings.analysis.source and any(check.query for check in settings.analysis.checks):
+        hint = "name it in 'analysis.source', or use 'metric'; the platform's own scraper has no queries"
+        report.warn(f"environment '{name}': a 'query' needs a Prometheus: {hint}")
     return settings
 
 

@@ -22,7 +22,7 @@ MAX_SETTINGS_BYTES: Final = 64 * 1024
 
 @dataclass(frozen=True)
 class Delivery:
-    """A file that was read. With `problems` there are no `environments`.
+    """A file that was read. With `problems` there are no `environments`; `warnings` hinder nothing.
 
     `regions` are those of each environment that it names, right or wrong: what a pipeline may deploy to. None where
     that can't be told.
@@ -32,6 +32,7 @@ class Delivery:
     problems: tuple[Problem, ...]
     environments: tuple[EnvironmentSettings, ...] = ()
     regions: Environments | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def delivery_path(pipeline_path: str) -> str:
@@ -49,7 +50,8 @@ def read_delivery(source: bytes, file: str = "delivery.yml", app: str = "") -> D
         return Delivery(file, report.problems())
     environments = _environments(section, report)
     _check_app(section.get("app"), app, report)
-    return Delivery(file, report.problems(), environments if report.clean else (), _regions(section))
+    settings = environments if report.clean else ()
+    return Delivery(file, report.problems(), settings, _regions(section), tuple(report.warnings))
 
 
 def _environments(section: Section, report: Report) -> tuple[EnvironmentSettings, ...]:

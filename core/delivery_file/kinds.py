@@ -69,10 +69,12 @@ AMOUNT: Final = Parsed("number of instances, or percentage", amount, "bad-amount
 # What passes 100 is told apart from what is no number at all.
 WEIGHT: Final = Parsed("weight in percent", weight, "bad-weight", r"^(\d{1,2}|100)%?$")
 NUMBER: Final = bounded("number", -1e15, 1e15)
-NAME_PATTERN: Final = r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?"
-_NAME_HINT = "use at most 63 small letters, digits, '-', '_' and '.', beginning and ending with a letter or digit"
-APP_NAME: Final = Word("an app's name", NAME_PATTERN, "bad-name", _NAME_HINT)
-ENVIRONMENT_NAME: Final = Word("an environment's name", NAME_PATTERN, "bad-name", _NAME_HINT)
+APP_NAME: Final = Word(
+    "an app's name", r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?", "bad-name", "use small letters, digits, '-', '_' and '.'", 63
+)
+ENVIRONMENT_NAME: Final = Word(
+    "an environment's name", r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", "bad-name", "use small letters, digits and '-'", 40
+)
 CHECK_NAME: Final = Word(
     "a name", r"[A-Za-z0-9][A-Za-z0-9._-]*", "bad-name", "use letters, digits, '.', '-' and '_', without spaces"
 )

@@ -4,7 +4,7 @@ from typing import Final
 
 from core.delivery_file.kinds import APP_NAME, COMMAND, ENVIRONMENT_NAME, SPAN, TIME
 from core.delivery_file.language_analysis import ANALYSIS, PROBE
-from core.delivery_file.language_strategy import strategy
+from core.delivery_file.language_strategy import STRATEGY
 from core.delivery_file.language_target import TARGET
 from core.pipeline.kinds import Choice, Flag, Whole
 from core.pipeline.language_stage import APPROVAL
@@ -72,7 +72,7 @@ ENVIRONMENT = Record(
             MapOf(REGION, TARGET, "targets", at_most=100),
             "By region, where it isn't `target`.",
         ),
-        Key("strategy", strategy(ANALYSIS), "How a release gets there.", default="`risk` chooses"),
+        Key("strategy", STRATEGY, "How a release gets there.", default="`risk` chooses"),
         Key(
             "risk",
             Choice("risk", RISKS),

@@ -3,10 +3,11 @@
 from typing import Final
 
 from core.delivery_file.kinds import CHECK_NAME, HEADER, HTTP_PATH, NUMBER, SHORT_TIME, TIME, URL, bounded
-from core.environments.faults import METRICS, QUERY_VARIABLES
+from core.environments.rules_measuring import METRICS
 from core.pipeline.kinds import Choice, Flag, Text, Whole
 from core.pipeline.shapes import Either, Key, ListOf, MapOf, Record
 
+QUERY_VARIABLES: Final = ("version", "baseline", "set", "app", "environment", "region", "window")
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 WHEN: Final = ("before", "during", "after")
 

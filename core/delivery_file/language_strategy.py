@@ -3,6 +3,7 @@
 from typing import Final
 
 from core.delivery_file.kinds import AMOUNT, HEADER, TIME, WEIGHT, OneOf
+from core.delivery_file.language_analysis import ANALYSIS
 from core.pipeline.kinds import Flag, Text
 from core.pipeline.language_deploy import STRATEGY_NAME
 from core.pipeline.nodes import Node, Scalar
@@ -90,65 +91,57 @@ HEADER_ROUTE = Record(
 )
 
 
-def canary(analysis: Record) -> Record:
-    """The keys of a canary; `analysis` may stand here or in the environment."""
-    return Record(
-        "'canary'",
-        (
-            Key(
-                "steps",
-                ListOf(CANARY_STEP, "steps", at_least=1, at_most=50),
-                "Growing weights; the last one has 100.",
-                default="5% for 5m, 25% for 10m, 50% for 15m, 100%",
-            ),
-            Key("analysis", analysis, "As in the environment."),
-            Key(
-                "affinity",
-                Flag(),
-                "Whether a client that met the new release stays with it (a cookie).",
-                default="false",
-                aliases=("sticky",),
-            ),
-            Key(
-                "headers",
-                ListOf(HEADER_ROUTE, "header routes", single=True, at_most=20),
-                "Who gets the new release from the first step on.",
-            ),
-            Key(
-                "mirror",
-                WEIGHT,
-                "Percent of the requests that are also sent to the new release before it has any weight; the answers "
-                "are thrown away.",
-                default="0",
-                aliases=("shadow",),
-            ),
-            Key(
-                "baseline",
-                Flag(),
-                "Start as many new instances of the old release, to compare with.",
-                default="whether a check compares",
-            ),
+CANARY = Record(
+    "'canary'",
+    (
+        Key(
+            "steps",
+            ListOf(CANARY_STEP, "steps", at_least=1, at_most=50),
+            "Growing weights; the last one has 100.",
+            default="5% for 5m, 25% for 10m, 50% for 15m, 100%",
         ),
-        "Canary",
-        "Steps of growing weight, judged by `analysis`; then the old release is removed.",
-    )
-
-
-def strategies(analysis: Record) -> Record:
-    """The four, each with its settings."""
-    return Record(
-        "a strategy",
-        (
-            Key("recreate", RECREATE, "Stop the old one, start the new one."),
-            Key("rolling", ROLLING, "In batches.", aliases=("rollingUpdate", "rolling_update", "rolling-update")),
-            Key("blue-green", BLUE_GREEN, "Beside the old one, then one switch.", aliases=("blue_green", "bluegreen")),
-            Key("canary", canary(analysis), "Step by step."),
+        Key("analysis", ANALYSIS, "As in the environment."),
+        Key(
+            "affinity",
+            Flag(),
+            "Whether a client that met the new release stays with it (a cookie).",
+            default="false",
+            aliases=("sticky",),
         ),
-        "Strategy",
-        "One of four. Its name alone means it with its defaults: `strategy: canary`.",
-    )
+        Key(
+            "headers",
+            ListOf(HEADER_ROUTE, "header routes", single=True, at_most=20),
+            "Who gets the new release from the first step on.",
+        ),
+        Key(
+            "mirror",
+            WEIGHT,
+            "Percent of the requests that are also sent to the new release before it has any weight; the answers "
+            "are thrown away.",
+            default="0",
+            aliases=("shadow",),
+        ),
+        Key(
+            "baseline",
+            Flag(),
+            "Start as many new instances of the old release, to compare with.",
+            default="whether a check compares",
+        ),
+    ),
+    "Canary",
+    "Steps of growing weight, judged by `analysis`; then the old release is removed.",
+)
 
 
-def strategy(analysis: Record) -> Either:
-    """The value of `strategy`."""
-    return Either("a strategy's name, or {<strategy>: {...}}", STRATEGY_NAME, None, OneOf(strategies(analysis)))
+VARIANTS = Record(
+    "a strategy",
+    (
+        Key("recreate", RECREATE, "Stop the old one, start the new one."),
+        Key("rolling", ROLLING, "In batches.", aliases=("rollingUpdate", "rolling_update", "rolling-update")),
+        Key("blue-green", BLUE_GREEN, "Beside the old one, then one switch.", aliases=("blue_green", "bluegreen")),
+        Key("canary", CANARY, "Step by step."),
+    ),
+    "Strategy",
+    "One of four. Its name alone means it with its defaults: `strategy: canary`.",
+)
+STRATEGY = Either("a strategy's name, or {<strategy>: {...}}", STRATEGY_NAME, None, OneOf(VARIANTS))

@@ -1,6 +1,7 @@
 """The keys of `target`: where instances of a release run, and when one is ready."""
 
 from core.delivery_file.kinds import COMMAND, HTTP_PATH, SHORT_TIME, TIME, OneOf
+from core.environments.rules_target import MOST_REPLICAS
 from core.pipeline.kinds import Text, Whole
 from core.pipeline.shapes import Either, Key, ListOf, MapOf, Record
 from core.pipeline.vocabulary import CPU, MEMORY, SHORT, VARIABLE
@@ -22,7 +23,7 @@ HEALTH = Record(
 _PORT = Whole(0, 65_535)
 # Of everything that runs instances behind the proxy.
 _INSTANCES = (
-    Key("replicas", Whole(1, 1_000), "How many instances.", default="1", aliases=("instances", "count")),
+    Key("replicas", Whole(1, MOST_REPLICAS), "How many instances.", default="1", aliases=("instances", "count")),
     Key("port", _PORT, "Where the proxy listens.", default="chosen once, and kept"),
     Key("env", MapOf(VARIABLE, Text(max_length=32_000), "environment variables"), "Environment variables."),
     Key("health", Either("a path, or {path, interval, ...}", HTTP_PATH, None, HEALTH), "When an instance is ready."),

@@ -5,31 +5,32 @@ from core.delivery_file.language import BAKE, DELIVERY, ENVIRONMENT, HOOK, WINDO
 from core.delivery_file.language_analysis import ANALYSIS, BUDGET, CHECK, COMPARE, PROBE
 from core.delivery_file.language_strategy import (
     BLUE_GREEN,
+    CANARY,
     CANARY_STEP,
     HEADER_ROUTE,
     RECREATE,
     ROLLING,
-    canary,
-    strategies,
 )
-from core.delivery_file.language_target import COMPOSE, DOCKER, HEALTH, PROCESS, STATIC, VARIANTS
+from core.delivery_file.language_strategy import VARIANTS as STRATEGIES
+from core.delivery_file.language_target import COMPOSE, DOCKER, HEALTH, PROCESS, STATIC
+from core.delivery_file.language_target import VARIANTS as TARGETS
 from core.pipeline.language_stage import APPROVAL
 from core.pipeline.reference import section_text
 
 SECTIONS = (
     DELIVERY,
     ENVIRONMENT,
-    VARIANTS,
+    TARGETS,
     PROCESS,
     DOCKER,
     COMPOSE,
     STATIC,
     HEALTH,
-    strategies(ANALYSIS),
+    STRATEGIES,
     RECREATE,
     ROLLING,
     BLUE_GREEN,
-    canary(ANALYSIS),
+    CANARY,
     CANARY_STEP,
     HEADER_ROUTE,
     ANALYSIS,

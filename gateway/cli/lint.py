@@ -20,32 +20,35 @@ def lint(
     as_json: AsJson = False,
 ) -> None:
     """Check a pipeline file, and the delivery.yml beside it: every problem with line, column, code and suggestion."""
-    files, problems = _checked(file)
+    files, problems, warnings = _checked(file)
     if as_json:
         listed = [msgspec.to_builtins(problem) for problem in problems]
-        print_json({"file": str(file), "files": files, "valid": not problems, "problems": listed})
+        print_json({"file": str(file), "files": files, "valid": not problems, "problems": listed, "warnings": warnings})
     else:
         for name in files:
             _show(name, [problem for problem in problems if problem.file == name])
+        for warning in warnings:
+            console.print(f"  warning: {warning}", style="yellow", markup=False, soft_wrap=True)
     if problems:
         raise typer.Exit(Exit.INVALID_INPUT)
 
 
-def _checked(file: Path) -> "tuple[list[str], list[Problem]]":
-    """The files that were read, and what is wrong with them. Raises CliError."""
+def _checked(file: Path) -> "tuple[list[str], list[Problem], list[str]]":
+    """The files that were read, what is wrong with them, and what is only worth knowing. Raises CliError."""
     # The language takes a quarter of a second to load, and no other command needs it.
     from core.delivery_file.document import delivery_path, read_delivery
     from core.pipeline.document import read_pipeline
 
     if file.name.endswith(("delivery.yml", "delivery.yaml")):
-        return [str(file)], list(read_delivery(read_file(file), str(file)).problems)
+        delivery = read_delivery(read_file(file), str(file))
+        return [str(file)], list(delivery.problems), list(delivery.warnings)
     source = read_file(file)
     beside = Path(delivery_path(str(file)))
     if not beside.is_file():
-        return [str(file)], list(read_pipeline(source, str(file)).problems)
+        return [str(file)], list(read_pipeline(source, str(file)).problems), []
     delivery = read_delivery(read_file(beside), str(beside))
     pipeline = read_pipeline(source, str(file), delivery.regions)
-    return [str(file), str(beside)], [*pipeline.problems, *delivery.problems]
+    return [str(file), str(beside)], [*pipeline.problems, *delivery.problems], list(delivery.warnings)
 
 
 def _show(file: str, problems: "list[Problem]") -> None:

