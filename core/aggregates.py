@@ -3,11 +3,12 @@
 from core.aggregate import Aggregate, Policy
 from core.catalog.aggregates import APP, PRINCIPAL
 from core.concurrency.aggregate import GROUP
+from core.notifications.aggregate import SUBSCRIPTION
 from core.policies import catalog, concurrency, jobs
 from core.pools.aggregate import POOL
 from core.runs.aggregate import RUN
 
-AGGREGATES: tuple[Aggregate, ...] = (APP, PRINCIPAL, RUN, GROUP, POOL)
+AGGREGATES: tuple[Aggregate, ...] = (APP, PRINCIPAL, SUBSCRIPTION, RUN, GROUP, POOL)
 
 POLICIES: dict[str, tuple[Policy, ...]] = {
     "trigger.accepted": (catalog.request_run,),
