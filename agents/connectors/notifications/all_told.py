@@ -3,8 +3,8 @@
 from agents.connectors.notifications.about_catalog import AboutEnvironments, WithPrevious, release_created
 from agents.connectors.notifications.about_deployments import AboutDeployments, AboutRollouts
 from agents.connectors.notifications.about_runs import AboutRuns
+from agents.connectors.notifications.announcement import Told
 from agents.connectors.notifications.beginnings import Beginnings
-from agents.connectors.notifications.dispatcher import Told
 from core.catalog.events import APP_EVENTS, RELEASE_EVENTS
 from core.deployments.events import EVENTS as DEPLOYMENT_EVENTS
 from core.rollouts.events import EVENTS as ROLLOUT_EVENTS

@@ -7,6 +7,7 @@ from urllib.parse import quote, urlsplit
 from agents.connectors.links import environment_url
 from core.environments.release import Release
 from core.eventlog.envelope import EventEnvelope
+from core.eventlog.serialization import Catalogue
 from core.ids import derived_id
 from core.notifications.cdevents import Occurrence, cdevent, type_of
 from core.notifications.notification import Notification, Tone
@@ -94,4 +95,8 @@ def _short(value: Any) -> Any:
     return text(value) if isinstance(value, str) else value
 
 
-Tell = Callable[[Telling], tuple[Announcement, ...]]
+class Told(NamedTuple):
+    """How one type of event is read and told of. `tell` may raise NotKnownYet."""
+
+    events: Catalogue
+    tell: Callable[[Telling], tuple[Announcement, ...]]

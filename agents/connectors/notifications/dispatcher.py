@@ -3,35 +3,26 @@
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from agents.connectors.answers import to_subscription
 from agents.connectors.base import Later, Result, Work
 from agents.connectors.metrics import ConnectorMetrics
-from agents.connectors.notifications.announcement import Announcement, Tell, Telling, notification
+from agents.connectors.notifications.announcement import Announcement, Telling, Told, notification
 from agents.connectors.notifications.beginnings import BEGINNINGS, Beginnings, NotKnownYet
 from agents.connectors.notifications.subscriptions import Subscriber, Subscriptions
 from core.eventlog.envelope import EventEnvelope, Stream
 from core.eventlog.routing import decode_event
-from core.eventlog.serialization import Catalogue
 from core.eventlog.topics import Topology, events_topic
 from core.notifications.cdevents import type_of
 from core.notifications.commands import Notify
 from core.ports import Clock, OutgoingRecord, Record
 
-FIRST_PAUSE_SECONDS = 0.3
+FIRST_PAUSE_SECONDS = 0.2
 LAST_PAUSE_SECONDS = 10.0
 # The envelope's own type stands in front of everything that another text of the event could hold.
 _TYPE = re.compile(rb'"type":"([a-z_.]+)"')
 _HEAD_BYTES = 200
 _log = logging.getLogger("sealane.connectors")
-
-
-class Told(NamedTuple):
-    """How one type of event is read and told of."""
-
-    events: Catalogue
-    tell: Tell
 
 
 class Notifications:

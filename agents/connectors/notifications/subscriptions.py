@@ -10,7 +10,7 @@ from core.notifications.notification import Wanted
 from core.ports import Clock
 
 # The views are asked at most so often, however many events go by.
-LEAST_PAUSE = timedelta(seconds=0.5)
+LEAST_PAUSE = timedelta(seconds=0.2)
 
 
 class Subscriber(NamedTuple):
