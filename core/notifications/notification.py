@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from core.notifications.cdevents import names_of
+from core.ids import derived_id
+from core.notifications.cdevents import Occurrence, cdevent, names_of, type_of
 
 SinkKind = Literal["webhook", "slack", "email"]
 Tone = Literal["", "good", "bad"]
@@ -65,6 +66,33 @@ class Notification(msgspec.Struct, frozen=True, omit_defaults=True):
     region: str = ""
     link: str = ""
     tone: Tone = ""
+
+
+def notification_of(
+    occurrence: Occurrence,
+    source: str,
+    subscription: str,
+    *,
+    title: str,
+    app: str = "",
+    environment: str = "",
+    region: str = "",
+    link: str = "",
+    tone: Tone = "",
+) -> Notification:
+    """For one subscription: the id says for whom, so that it can be a receiver's key of what it has seen."""
+    identity = derived_id("notification", subscription, occurrence.kind, occurrence.cause)
+    return Notification(
+        id=f"msg_{identity.replace('-', '')}",
+        type=type_of(occurrence.kind),
+        event=cdevent(source, occurrence),
+        title=title,
+        app=app,
+        environment=environment,
+        region=region,
+        link=link,
+        tone=tone,
+    )
 
 
 def _fits(name: str, globs: tuple[str, ...]) -> bool:

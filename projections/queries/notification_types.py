@@ -5,6 +5,8 @@ from typing import Literal
 
 import msgspec
 
+from core.notifications.notification import Tone
+
 NotificationState = Literal["pending", "delivered", "failed", "dropped"]
 
 
@@ -77,6 +79,6 @@ class NotificationDetail(NotificationLine, frozen=True, kw_only=True):
     """The same with the CDEvent and every attempt, the oldest first."""
 
     link: str
-    tone: str
+    tone: Tone
     event: msgspec.Raw
     log: tuple[DeliveryAttempt, ...] = ()

@@ -8,9 +8,8 @@ from agents.connectors.links import environment_url
 from core.environments.release import Release
 from core.eventlog.envelope import EventEnvelope
 from core.eventlog.serialization import Catalogue
-from core.ids import derived_id
-from core.notifications.cdevents import Occurrence, cdevent, type_of
-from core.notifications.notification import Notification, Tone
+from core.notifications.cdevents import Occurrence
+from core.notifications.notification import Notification, Tone, notification_of
 
 MOST_CHARACTERS = 1000
 
@@ -43,19 +42,17 @@ class Telling(NamedTuple):
 
 
 def notification(announcement: Announcement, url: str, subscription: str) -> Notification:
-    """For one subscription: its id says for whom, so that it can be a receiver's key of what it has seen."""
-    occurrence = announcement.occurrence
-    identity = derived_id("notification", subscription, occurrence.kind, occurrence.cause)
-    return Notification(
-        id=f"msg_{identity.replace('-', '')}",
-        type=type_of(occurrence.kind),
-        event=cdevent(url, occurrence),
-        title=announcement.title,
-        app=announcement.app,
-        environment=announcement.environment,
-        region=announcement.region,
-        link=announcement.link,
-        tone=announcement.tone,
+    occurrence, title, app, environment, region, link, tone = announcement
+    return notification_of(
+        occurrence,
+        url,
+        subscription,
+        title=title,
+        app=app,
+        environment=environment,
+        region=region,
+        link=link,
+        tone=tone,
     )
 
 

@@ -4,8 +4,8 @@ import msgspec
 
 from agents.connectors.notifications.attempt import Attempt, AttemptFailed, Outcome, Secrets
 from agents.connectors.notifications.http_post import HttpPost
-from agents.connectors.notifications.signing import BadSecret, parse_secrets, signature_headers
 from core.notifications.cdevents import cloud_event
+from core.notifications.signing import BadSecret, parse_secrets, signature_headers
 
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 _encode = msgspec.json.Encoder().encode

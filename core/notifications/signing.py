@@ -1,7 +1,6 @@
 """Signatures as Standard Webhooks 1.0.0 (standardwebhooks.com) has them: v1, HMAC-SHA256 of id.timestamp.body."""
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Sequence
@@ -28,7 +27,7 @@ def _parse(word: str) -> bytes:
     encoded = word.removeprefix(PREFIX)
     try:
         key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise BadSecret(f"what follows {PREFIX} is not base64") from error
     if not LEAST_BYTES <= len(key) <= MOST_BYTES:
         raise BadSecret(f"it has {len(key)} bytes; {LEAST_BYTES} to {MOST_BYTES} are asked for")
