@@ -40,6 +40,7 @@ class GatewayServices:
 
     `checks` are asked by /readyz; a check that raises is not ready, and its text says why. `routers` are those
     of webhooks, git and agents; `background` works run for as long as the app does.
+    `signing_key(subscription, version)` signs the webhooks of a subscription.
     """
 
     settings: GatewaySettings
@@ -53,6 +54,7 @@ class GatewayServices:
     objects: ObjectStore
     log_readers: Callable[[], LogReader]
     webhook_secret: Callable[[str], str]
+    signing_key: Callable[[str, int], bytes]
     redeliver: Redeliver
     checks: Mapping[str, Check] = field(default_factory=dict)
     routers: tuple[APIRouter, ...] = ()

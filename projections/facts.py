@@ -13,6 +13,7 @@ from core.catalog.events import APP_EVENTS, PRINCIPAL_EVENTS
 from core.concurrency.events import EVENTS as CONCURRENCY_EVENTS
 from core.eventlog.envelope import EventEnvelope
 from core.eventlog.serialization import Catalogue, UnknownMessage
+from core.notifications.events import SUBSCRIPTION_EVENTS
 from core.pools.events import EVENTS as POOL_EVENTS
 from core.ports import Record
 from core.runs.events import EVENTS as RUN_EVENTS
@@ -20,6 +21,7 @@ from core.runs.events import EVENTS as RUN_EVENTS
 CATALOGUES: dict[str, Catalogue] = {
     "app": APP_EVENTS,
     "principal": PRINCIPAL_EVENTS,
+    "subscription": SUBSCRIPTION_EVENTS,
     "run": RUN_EVENTS,
     "concurrency": CONCURRENCY_EVENTS,
     "pool": POOL_EVENTS,

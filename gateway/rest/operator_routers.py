@@ -1,6 +1,15 @@
 """Routers for those who look after the platform; the others are about apps and runs."""
 
-from gateway.rest import deliveries, events, operations, principals, regions, system
+from gateway.rest import (
+    deliveries,
+    events,
+    notifications,
+    operations,
+    principals,
+    regions,
+    subscriptions,
+    system,
+)
 
 OPERATOR_ROUTERS = (
     operations.router,
@@ -8,5 +17,7 @@ OPERATOR_ROUTERS = (
     deliveries.router,
     events.router,
     principals.router,
+    subscriptions.router,
+    notifications.router,
     system.router,
 )

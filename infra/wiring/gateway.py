@@ -145,6 +145,7 @@ class GatewayWiring:
             objects=object_store(self._settings),
             log_readers=lambda: log_reader(self._settings, "sealane-log-viewer"),
             webhook_secret=self._key.webhook_secret,
+            signing_key=self._key.signing_key,
             redeliver=self._redeliver,
             checks={"kafka": self._ask_kafka, "postgres": self._ask_postgres},
             routers=routers,

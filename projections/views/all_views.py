@@ -1,12 +1,13 @@
 """Every view that is made of events."""
 
-from projections.views import approvals, catalog, concurrency, jobs, pools, principals, runs
+from projections.views import approvals, catalog, concurrency, jobs, notifications, pools, principals, runs
 
 VIEWS = (
     approvals.HANDLERS,
     catalog.HANDLERS,
     concurrency.HANDLERS,
     jobs.HANDLERS,
+    notifications.HANDLERS,
     pools.HANDLERS,
     principals.HANDLERS,
     runs.HANDLERS,

@@ -39,6 +39,7 @@ def bare_gateway() -> FastAPI:
         objects=_Nothing(),
         log_readers=_nothing,
         webhook_secret=lambda app: "secret",
+        signing_key=lambda subscription, version: b"key",
         redeliver=_nothing,
     )
     return create_app(services, Authenticator(nobody, clock, people))
