@@ -206,19 +206,21 @@ class WatchStarted(Message, frozen=True, kw_only=True):
 
 class WatchEnded(Message, frozen=True, kw_only=True):
     """quiet: nothing happened; breach: RollbackTriggered was before this, and the rollout starts a rollback deployment;
-    superseded: another deployment began."""
+    superseded: another deployment began (LoseLock with its epoch). `code` and `detail` are the breach's."""
 
     TYPE = "deployment.watch_ended"
     rollout_id: str
     region: str
     reason: Literal["quiet", "breach", "superseded"]
+    code: str = ""
+    detail: str = ""
 
 
 class DeploymentFinished(Message, frozen=True, kw_only=True):
     """The end. `code` and `detail` say why it did not succeed. `now_on` is what has all traffic, if known.
 
     `rollback_to` is what was there before: a rollout that goes back after this begins a rollback to it. The lock is
-    given back by this event.
+    given back by this event. `watch_until`: WatchStarted follows.
     """
 
     TYPE = "deployment.finished"
@@ -233,6 +235,7 @@ class DeploymentFinished(Message, frozen=True, kw_only=True):
     detail: str = ""
     now_on: Release | None = None
     rollback_to: Release | None = None
+    watch_until: datetime | None = None
 
 
 EVENTS = Catalogue(

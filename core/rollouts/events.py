@@ -34,6 +34,7 @@ class RolloutRequested(Message, frozen=True, kw_only=True):
     kind: Kind = "deploy"
     waves: tuple[tuple[str, ...], ...]
     releases: dict[str, Release] = msgspec.field(default_factory=dict)
+    leaving: Release | None = None
     override_reason: str = ""
 
 
@@ -114,6 +115,7 @@ class RegionFinished(Message, frozen=True, kw_only=True):
     code: str = ""
     detail: str = ""
     rollback_to: Release | None = None
+    watching: bool = False
 
 
 class WatchOver(Message, frozen=True, kw_only=True):
@@ -181,6 +183,7 @@ class RolloutAborted(Message, frozen=True, kw_only=True):
     TYPE = "rollout.aborted"
     by: str
     reason: str = ""
+    code: str = ""
 
 
 class RolloutFinished(Message, frozen=True, kw_only=True):
