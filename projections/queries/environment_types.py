@@ -103,7 +103,7 @@ class EnvironmentDetail(Environment, frozen=True, kw_only=True):
 
 
 class PlaceChange(msgspec.Struct, frozen=True, kw_only=True):
-    """`release` had all traffic of the place from `since` to `until` (None: it has it now)."""
+    """`release` had all traffic of the place from `since` to `until` (None: it has it now). `rollback`: it came back."""
 
     app: str
     environment: str
@@ -114,7 +114,7 @@ class PlaceChange(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime | None
     deployment_id: str
     rollout_id: str
-    kind: str
+    rollback: bool
     by: str
 
 

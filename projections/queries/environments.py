@@ -27,7 +27,7 @@ from projections.tables.rollouts import rollouts
 _HISTORY = 40
 _OF_APP = "(CAST(:app AS text) IS NULL OR {0}.app = :app)"
 _DECLARED = f"SELECT * FROM app_environments e WHERE {_OF_APP.format('e')} ORDER BY app"
-_PLACES = f"""SELECT p.*, d.by AS put_by, d.rollout_id, d.status->>'address' AS address
+_PLACES = f"""SELECT p.*, d.by AS put_by, d.status->>'address' AS address
     FROM places p LEFT JOIN deployments d ON d.id = p.deployment_id WHERE {_OF_APP.format("p")}"""
 _ENTRIES = f"""SELECT * FROM place_entries e WHERE {_OF_APP.format("e")} AND e.state IN ('queued', 'holding')
     ORDER BY e.urgent DESC, e.entered_at, e.deployment_id"""
@@ -141,7 +141,7 @@ class _Found(msgspec.Struct, frozen=True, kw_only=True):
             since=row["since"],
             by=row["put_by"] or "",
             deployment_id=row["deployment_id"],
-            rollout_id=row["rollout_id"] or "",
+            rollout_id=row["rollout_id"],
             address=row["address"] or "",
             previous=_previous(kept, {each.release_id for each in kept_out}),
             kept=kept[1:],

@@ -26,7 +26,7 @@ _UNTIL = (
     .limit(1)
     .scalar_subquery()
 )
-_COLUMNS = (*_h, _UNTIL.label("until"), deployments.c.rollout_id, deployments.c.kind, deployments.c.by)
+_COLUMNS = (*_h, _UNTIL.label("until"), deployments.c.by)
 
 
 class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,5 +64,4 @@ def _conditions(wanted: HistoryFilter) -> list[ColumnElement[bool]]:
 
 
 def _as_change(row: RowMapping) -> PlaceChange:
-    by = {name: row[name] or "" for name in ("rollout_id", "kind", "by")}
-    return convert(row, PlaceChange, release=known(row["release"], row["release_id"]), **by)
+    return convert(row, PlaceChange, release=known(row["release"], row["release_id"]), by=row["by"] or "")

@@ -89,7 +89,8 @@ def _stop(row: RowMapping, word: str) -> Stop | None:
         return None
     if word == "halted":
         return Stop(at=row["halted_at"], code=row["halted_code"], reason=row["halted_detail"])
-    return Stop(at=row[f"{word}_at"], by=row[f"{word}_by"], reason=row[f"{word}_reason"])
+    code = row["aborted_code"] if word == "aborted" else ""
+    return Stop(at=row[f"{word}_at"], by=row[f"{word}_by"], code=code, reason=row[f"{word}_reason"])
 
 
 def as_approval(row: RowMapping, rollout: RowMapping, votes: Rows) -> RolloutApproval:

@@ -284,6 +284,7 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     detail: str
     finished_at: datetime | None
+    watching: bool
     watched_at: datetime | None
     requests: int | None
     deployment: DeploymentDetail | None

@@ -66,6 +66,7 @@ rollouts = Table(
     maybe_time("aborted_at"),
     text("aborted_by"),
     text("aborted_reason"),
+    text("aborted_code"),
     time("created_at"),
     maybe_time("finished_at"),
     Index("rollouts_number", "app", "number"),
@@ -93,6 +94,7 @@ rollout_placements = Table(
     text("code"),
     text("detail"),
     maybe_time("finished_at"),
+    flag("watching"),
     maybe_time("watched_at"),
 )
 

@@ -12,6 +12,7 @@ from core.environments.events import (
     LockGranted,
     LockReleased,
     LockRenewed,
+    PreemptionRequested,
     QuarantineLifted,
     ReleaseChanged,
     ReleaseQuarantined,
@@ -41,6 +42,7 @@ def queued(fact: Fact, changes: Changes) -> None:
         urgent=message.urgent,
         reason=message.reason,
         opens_at=message.opens_at,
+        expires_at=message.expires_at,
     )
 
 
@@ -57,8 +59,9 @@ def granted(fact: Fact, changes: Changes) -> None:
     # Without a wait the lock is the first that is heard of it.
     changes.ensure(place_entries, **_entry(fact), rollout_id=message.rollout_id, release_id=message.release.id)
     overridden = {"override_reason": message.overridden} if message.overridden else {}
+    asked = {"by": message.by, "automatic": message.automatic, "urgent": message.urgent}
     held = {"epoch": message.epoch, "granted_at": fact.at, "expires_at": message.expires_at}
-    _set(fact, changes, state="holding", reason="", opens_at=None, **held, **overridden)
+    _set(fact, changes, state="holding", reason="", opens_at=None, **asked, **held, **overridden)
 
 
 @HANDLERS.on(LockRenewed)
@@ -69,6 +72,11 @@ def renewed(fact: Fact, changes: Changes) -> None:
 @HANDLERS.on(LockReleased)
 def released(fact: Fact, changes: Changes) -> None:
     _set(fact, changes, state="expired" if fact.message.expired else "released", ended_at=fact.at)
+
+
+@HANDLERS.on(PreemptionRequested)
+def preempted(fact: Fact, changes: Changes) -> None:
+    _set(fact, changes, preempted_at=fact.at, reason=fact.message.reason)
 
 
 @HANDLERS.on(DeploymentLeft)
@@ -100,11 +108,13 @@ def release_changed(fact: Fact, changes: Changes) -> None:
         "release_id": message.release.id,
         "release": as_json(message.release),
         "deployment_id": message.deployment_id,
+        "rollout_id": message.rollout_id,
         "since": fact.at,
     }
     place = _ensure_place(fact, changes)
     changes.set(places, place, **known)
-    changes.put(place_releases, **_named(place), version=fact.event.stream_version, **known)
+    version = fact.event.stream_version
+    changes.put(place_releases, **_named(place), version=version, rollback=message.rollback, **known)
 
 
 @HANDLERS.on(EnvironmentFrozen)

@@ -115,13 +115,13 @@ def wave_started(fact: Fact, changes: Changes) -> None:
 @HANDLERS.on(RegionFinished)
 def region_finished(fact: Fact, changes: Changes) -> None:
     message: RegionFinished = fact.message
-    said = {"outcome": message.outcome, "code": message.code, "detail": message.detail}
+    said = {"outcome": message.outcome, "code": message.code, "detail": message.detail, "watching": message.watching}
     changes.set(rollout_placements, (fact.id, message.deployment_id), finished_at=fact.at, **said)
 
 
 @HANDLERS.on(WatchOver)
 def watch_over(fact: Fact, changes: Changes) -> None:
-    changes.set(rollout_placements, (fact.id, fact.message.deployment_id), watched_at=fact.at)
+    changes.set(rollout_placements, (fact.id, fact.message.deployment_id), watching=False, watched_at=fact.at)
 
 
 @HANDLERS.on(BakeStarted)
@@ -172,7 +172,7 @@ def resumed(fact: Fact, changes: Changes) -> None:
 @HANDLERS.on(RolloutAborted)
 def aborted(fact: Fact, changes: Changes) -> None:
     message: RolloutAborted = fact.message
-    said = {"aborted_by": message.by, "aborted_reason": message.reason}
+    said = {"aborted_by": message.by, "aborted_reason": message.reason, "aborted_code": message.code}
     going = {"paused_at": None, "paused_by": "", "paused_reason": "", "halted_at": None}
     changes.set(rollouts, (fact.id,), state="aborting", aborted_at=fact.at, **said, **going)
 

@@ -275,7 +275,7 @@ class Deploying:
         self._tell(ReleaseActivated(**self._place, rollout_id=self._rollout, release=self._wanted))
         self._tell_place(
             LockRenewed(deployment_id=self._id, expires_at=HOUR),
-            ReleaseChanged(release=self._wanted, deployment_id=self._id),
+            ReleaseChanged(release=self._wanted, deployment_id=self._id, rollout_id=self._rollout),
         )
         return self.end("success")
 

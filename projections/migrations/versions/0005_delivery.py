@@ -130,6 +130,7 @@ STATEMENTS = (
         epoch INTEGER,
         granted_at TIMESTAMP WITH TIME ZONE,
         expires_at TIMESTAMP WITH TIME ZONE,
+        preempted_at TIMESTAMP WITH TIME ZONE,
         ended_at TIMESTAMP WITH TIME ZONE,
         override_reason TEXT DEFAULT '' NOT NULL,
         override_by TEXT DEFAULT '' NOT NULL,
@@ -148,6 +149,8 @@ STATEMENTS = (
         release_id TEXT DEFAULT '' NOT NULL,
         release JSONB,
         deployment_id TEXT DEFAULT '' NOT NULL,
+        rollout_id TEXT DEFAULT '' NOT NULL,
+        rollback BOOLEAN DEFAULT 'false' NOT NULL,
         since TIMESTAMP WITH TIME ZONE NOT NULL,
         PRIMARY KEY (app, environment, region, version)
     )""",
@@ -160,6 +163,7 @@ STATEMENTS = (
         release JSONB,
         release_id TEXT DEFAULT '' NOT NULL,
         deployment_id TEXT DEFAULT '' NOT NULL,
+        rollout_id TEXT DEFAULT '' NOT NULL,
         since TIMESTAMP WITH TIME ZONE,
         frozen_at TIMESTAMP WITH TIME ZONE,
         frozen_by TEXT DEFAULT '' NOT NULL,
@@ -237,6 +241,7 @@ STATEMENTS = (
         code TEXT DEFAULT '' NOT NULL,
         detail TEXT DEFAULT '' NOT NULL,
         finished_at TIMESTAMP WITH TIME ZONE,
+        watching BOOLEAN DEFAULT 'false' NOT NULL,
         watched_at TIMESTAMP WITH TIME ZONE,
         PRIMARY KEY (rollout_id, deployment_id)
     )""",
@@ -290,6 +295,7 @@ STATEMENTS = (
         aborted_at TIMESTAMP WITH TIME ZONE,
         aborted_by TEXT DEFAULT '' NOT NULL,
         aborted_reason TEXT DEFAULT '' NOT NULL,
+        aborted_code TEXT DEFAULT '' NOT NULL,
         created_at TIMESTAMP WITH TIME ZONE NOT NULL,
         finished_at TIMESTAMP WITH TIME ZONE,
         PRIMARY KEY (id)

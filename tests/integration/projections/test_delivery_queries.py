@@ -103,7 +103,7 @@ async def test_quarantined_release_is_not_what_a_rollback_takes(db: ReadSide, to
 async def test_history_of_a_place_names_who_when_and_what(db: ReadSide) -> None:
     page = await place_history(db, HistoryFilter(app=APP, environment="production", region="us-east"))
     newest, oldest = page.items
-    assert (newest.release.id, newest.until, newest.by, newest.kind) == (release(2).id, None, "ada", "deploy")
+    assert (newest.release.id, newest.until, newest.by, newest.rollback) == (release(2).id, None, "ada", False)
     assert (oldest.release.commit, oldest.until) == (release(1).commit, newest.since)
     everything = (await place_history(db, HistoryFilter(app=APP))).items
     first = await place_history(db, HistoryFilter(app=APP), limit=3)
