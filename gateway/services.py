@@ -20,6 +20,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     decision_timeout_seconds: float = 10.0
     read_timeout_seconds: float = 5.0
     body_limit_bytes: int = 1 << 20
+    artifact_limit_bytes: int = 128 << 20
     heartbeat_seconds: float = 15.0
 
 
