@@ -1,13 +1,14 @@
 """All aggregates and all policies: what a processor runs."""
 
 from core.aggregate import Aggregate, Policy
-from core.catalog.aggregates import APP, PRINCIPAL
+from core.catalog.aggregates import APP, PRINCIPAL, RELEASE
 from core.concurrency.aggregate import GROUP
+from core.environments.aggregate import ENVIRONMENT
 from core.policies import catalog, concurrency, jobs
 from core.pools.aggregate import POOL
 from core.runs.aggregate import RUN
 
-AGGREGATES: tuple[Aggregate, ...] = (APP, PRINCIPAL, RUN, GROUP, POOL)
+AGGREGATES: tuple[Aggregate, ...] = (APP, RELEASE, PRINCIPAL, RUN, GROUP, POOL, ENVIRONMENT)
 
 POLICIES: dict[str, tuple[Policy, ...]] = {
     "trigger.accepted": (catalog.request_run,),

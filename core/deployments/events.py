@@ -206,7 +206,7 @@ class WatchStarted(Message, frozen=True, kw_only=True):
 
 class WatchEnded(Message, frozen=True, kw_only=True):
     """quiet: nothing happened; breach: RollbackTriggered was before this, and the rollout starts a rollback deployment;
-    superseded: another deployment began (LoseLock with its epoch). `code` and `detail` are the breach's."""
+    superseded: another deployment began (EndWatch). `code` and `detail` are the breach's."""
 
     TYPE = "deployment.watch_ended"
     rollout_id: str

@@ -11,7 +11,7 @@ from core.eventlog.serialization import Catalogue, Message
 class DeploymentQueued(Message, frozen=True, kw_only=True):
     """It waits: behind the lock's holder and others, or for a window. `reason` says so in words.
 
-    `opens_at` is when the windows let it in, where they are what it waits for. It is refused at `expires_at`.
+    `opens_at` is when the windows let it in, where they are what it waits for.
     """
 
     TYPE = "environment.deployment_queued"
@@ -26,7 +26,6 @@ class DeploymentQueued(Message, frozen=True, kw_only=True):
     override_reason: str = ""
     reason: str
     opens_at: datetime | None = None
-    expires_at: datetime | None = None
 
 
 class WaitExplained(Message, frozen=True, kw_only=True):
@@ -42,7 +41,7 @@ class LockGranted(Message, frozen=True, kw_only=True):
     """The deployment holds the lock. `epoch` grows with every grant; the target refuses a lower one.
 
     `current` is what runs here now, `previous` the last healthy release before it. `overridden`: it went through a
-    freeze for that reason. `supersedes` is the deployment that brought `current`, if it is still being watched.
+    freeze for that reason. `replaces` is the deployment that brought `current`, if it is still watched: that ends now.
     """
 
     TYPE = "environment.lock_granted"
@@ -57,7 +56,7 @@ class LockGranted(Message, frozen=True, kw_only=True):
     by: str = ""
     automatic: bool = False
     urgent: bool = False
-    supersedes: str = ""
+    replaces: str = ""
 
 
 class LockRenewed(Message, frozen=True, kw_only=True):
