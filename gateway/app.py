@@ -10,8 +10,7 @@ from gateway.headers import CONSISTENCY_HEADER
 from gateway.middleware import BodyLimit, RequestContext
 from gateway.openapi import document
 from gateway.rest.open_routers import OPEN_ROUTERS
-from gateway.rest.permissions import API, Authorised
-from gateway.rest.releases import UPLOADS
+from gateway.rest.permissions import API, UPLOADS, Authorised
 from gateway.rest.routers import API_ROUTERS
 from gateway.services import GatewayServices
 from gateway.state import make_state

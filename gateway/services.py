@@ -9,6 +9,8 @@ from prometheus_client import CollectorRegistry
 
 from core.eventlog.topics import Topology
 from core.ports import Clock, ClusterAdmin, CommandBus, EventTail, LogReader, ObjectStore
+from gateway.approval_links import LinkSigner
+from gateway.auth import Principal
 from projections.queries.database import ReadSide
 
 
@@ -31,6 +33,8 @@ class Redelivered(msgspec.Struct, frozen=True):
     position: str
 
 
+# The person of that name as they are now, unless the token of this id (empty: the installation's) was revoked.
+FindPerson = Callable[[str, str], Awaitable[Principal | None]]
 Redeliver = Callable[[str, str], Awaitable[Redelivered]]
 Check = Callable[[], Awaitable[None]]
 
@@ -54,6 +58,8 @@ class GatewayServices:
     objects: ObjectStore
     log_readers: Callable[[], LogReader]
     webhook_secret: Callable[[str], str]
+    links: LinkSigner
+    person: FindPerson
     redeliver: Redeliver
     checks: Mapping[str, Check] = field(default_factory=dict)
     routers: tuple[APIRouter, ...] = ()

@@ -60,12 +60,14 @@ class NewDeployment(Body):
 
 
 class NewRollback(Body):
-    """Back `to` a release that ran there; without it, each region that has the newest goes to the one before."""
+    """Back `to` a release that ran there; without it, each region goes to the healthy one before."""
 
     environment: Name
     to: ReleaseId | None = None
     regions: Regions = Field(default_factory=list)
-    reason: Comment = ""
+    override_reason: Reason | None = Field(
+        None, description="Goes back past a contract migration that has no way down, on record. Needs the role admin."
+    )
 
 
 class Steering(Body):
@@ -73,7 +75,9 @@ class Steering(Body):
 
 
 class Promotion(Body):
-    full: bool = Field(False, description="Skip all steps that follow, too.")
+    """`full`: skip all steps that follow, too."""
+
+    full: bool = False
 
 
 class NewFreeze(Body):

@@ -9,16 +9,11 @@ from core.environments.commands import OverrideFreeze
 from gateway.dependencies import Gateway, NamePart, Writing
 from gateway.rest.answers import Json, answers, decided, decides
 from gateway.rest.delivery_inputs import FreezeOverride, Promotion, Steering
-from gateway.rest.delivery_lookup import (
-    deployment_target,
-    deployment_unknown,
-    existing_deployment,
-    place_target,
-)
+from gateway.rest.deployment_lookup import deployment_document, deployment_target, existing_deployment
+from gateway.rest.environment_lookup import place_target
 from gateway.rest.paging import Cursor, Limit
 from gateway.rest.permissions import API
 from projections.queries import deployments as queries
-from projections.queries.deployment_detail import deployment_detail
 from projections.queries.rollout_types import Deployment, DeploymentDetail, Sample
 from projections.queries.types import Page
 
@@ -51,10 +46,7 @@ async def list_deployments(
 @router.get("/deployments/{deployment}", **answers(DeploymentDetail))
 async def get_deployment(deployment: NamePart, gateway: Gateway) -> Json:
     """Everything about a deployment: steps, weights, what the target shows, the newest samples, why it went back."""
-    document = await deployment_detail(gateway.services.db, deployment)
-    if document is None:
-        raise deployment_unknown(deployment)
-    return Json(document)
+    return Json(await deployment_document(gateway, deployment))
 
 
 @router.get("/deployments/{deployment}/samples", **answers(Page[Sample]))
@@ -74,9 +66,7 @@ async def promote_deployment(
 
 
 @router.post("/deployments/{deployment}/pause", **decides())
-async def pause_deployment(
-    deployment: NamePart, gateway: Gateway, write: Writing, body: Steering = _NO_REASON
-) -> Json:
+async def pause_deployment(deployment: NamePart, gateway: Gateway, write: Writing, body: Steering = _NO_REASON) -> Json:
     """The step's time stands still; samples go on."""
     command = PauseDeployment(by=write.actor, reason=body.reason)
     return decided(await write.decide(await deployment_target(gateway, deployment), command))
@@ -89,9 +79,7 @@ async def resume_deployment(deployment: NamePart, gateway: Gateway, write: Writi
 
 
 @router.post("/deployments/{deployment}/abort", **decides())
-async def abort_deployment(
-    deployment: NamePart, gateway: Gateway, write: Writing, body: Steering = _NO_REASON
-) -> Json:
+async def abort_deployment(deployment: NamePart, gateway: Gateway, write: Writing, body: Steering = _NO_REASON) -> Json:
     """Take this region back; what becomes of the others is the rollout's to decide."""
     command = AbortDeployment(by=write.actor, reason=body.reason)
     return decided(await write.decide(await deployment_target(gateway, deployment), command))

@@ -1,9 +1,10 @@
 """Routers for those who look after the platform; the others are about apps and runs."""
 
-from gateway.rest import deliveries, events, operations, principals, regions, system
+from gateway.rest import approvals, deliveries, events, operations, principals, regions, system
 
 OPERATOR_ROUTERS = (
     operations.router,
+    approvals.router,
     regions.router,
     deliveries.router,
     events.router,

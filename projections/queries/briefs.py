@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from core.environments.release import Release
 from core.environments.settings import Risk
 from projections.queries.database import ReadSide, Snapshot, sql
 from projections.queries.rollout_types import ReleaseBrief
@@ -21,6 +22,10 @@ def brief(release: dict[str, Any] | None) -> ReleaseBrief | None:
     if release is None:
         return None
     return ReleaseBrief(**{name: release.get(name, "") for name in ReleaseBrief.__struct_fields__})
+
+
+def short(release: Release) -> ReleaseBrief:
+    return ReleaseBrief(**{name: getattr(release, name) for name in ReleaseBrief.__struct_fields__})
 
 
 def known(release: dict[str, Any] | None, release_id: str) -> ReleaseBrief:

@@ -103,7 +103,10 @@ class EnvironmentDetail(Environment, frozen=True, kw_only=True):
 
 
 class PlaceChange(msgspec.Struct, frozen=True, kw_only=True):
-    """`release` had all traffic of the place from `since` to `until` (None: it has it now). `rollback`: it came back."""
+    """`release` had all traffic of the place from `since` to `until` (None: it has it now).
+
+    `rollback`: it came back then.
+    """
 
     app: str
     environment: str

@@ -7,7 +7,8 @@ import msgspec
 from sqlalchemy import RowMapping, select
 
 from core.environments.settings import EnvironmentSettings
-from projections.queries.briefs import brief, known, strategy_of
+from core.environments.state import EnvironmentState
+from projections.queries.briefs import brief, short, strategy_of
 from projections.queries.database import ReadSide, Snapshot, convert, sql
 from projections.queries.environment_types import (
     Environment,
@@ -18,13 +19,12 @@ from projections.queries.environment_types import (
     Quarantined,
     Waiting,
 )
+from projections.queries.place_memory import Memories, memories
 from projections.queries.rollout_types import ReleaseBrief, Rollout
 from projections.queries.rollouts import COLUMNS as ROLLOUT_COLUMNS
 from projections.queries.rollouts import as_rollout
 from projections.tables.rollouts import rollouts
 
-# As many as an environment keeps (core/environments/state.py), and some that came back.
-_HISTORY = 40
 _OF_APP = "(CAST(:app AS text) IS NULL OR {0}.app = :app)"
 _DECLARED = f"SELECT * FROM app_environments e WHERE {_OF_APP.format('e')} ORDER BY app"
 _PLACES = f"""SELECT p.*, d.by AS put_by, d.status->>'address' AS address
@@ -32,9 +32,6 @@ _PLACES = f"""SELECT p.*, d.by AS put_by, d.status->>'address' AS address
 _ENTRIES = f"""SELECT * FROM place_entries e WHERE {_OF_APP.format("e")} AND e.state IN ('queued', 'holding')
     ORDER BY e.urgent DESC, e.entered_at, e.deployment_id"""
 _QUARANTINE = f"SELECT * FROM quarantine q WHERE {_OF_APP.format('q')} ORDER BY q.since, q.release_id"
-_EARLIER = f"""SELECT h.* FROM places p, LATERAL (SELECT * FROM place_releases r WHERE r.app = p.app
-        AND r.environment = p.environment AND r.region = p.region ORDER BY r.version DESC LIMIT :history) AS h
-    WHERE {_OF_APP.format("p")} ORDER BY h.version DESC"""
 
 Key = tuple[str, str, str]
 Rows = Sequence[RowMapping]
@@ -48,7 +45,7 @@ async def list_environments(db: ReadSide, app: str | None = None) -> tuple[Envir
             places={_key(row): row for row in await view.rows(sql(_PLACES, app=app))},
             entries=_grouped(await view.rows(sql(_ENTRIES, app=app))),
             quarantine=_grouped(await view.rows(sql(_QUARANTINE, app=app))),
-            earlier=_grouped(await view.rows(sql(_EARLIER, app=app, history=_HISTORY))),
+            memories=await memories(view, app),
             rollouts=await _unfinished(view, app),
         )
     return tuple(found.environments())
@@ -75,7 +72,7 @@ class _Found(msgspec.Struct, frozen=True, kw_only=True):
     places: dict[Key, RowMapping]
     entries: dict[Key, list[RowMapping]]
     quarantine: dict[Key, list[RowMapping]]
-    earlier: dict[Key, list[RowMapping]]
+    memories: Memories
     rollouts: dict[tuple[str, str], list[Rollout]]
 
     def environments(self) -> list[EnvironmentDetail]:
@@ -134,7 +131,7 @@ class _Found(msgspec.Struct, frozen=True, kw_only=True):
         }
         if row is None:
             return Place(region=key[2], **parts)
-        kept = _kept(self.earlier.get(key, []))
+        memory = self.memories.get(key)
         return Place(
             region=key[2],
             release=brief(row["release"]),
@@ -143,8 +140,8 @@ class _Found(msgspec.Struct, frozen=True, kw_only=True):
             deployment_id=row["deployment_id"],
             rollout_id=row["rollout_id"],
             address=row["address"] or "",
-            previous=_previous(kept, {each.release_id for each in kept_out}),
-            kept=kept[1:],
+            previous=short(memory.previous) if memory and memory.previous else None,
+            kept=_kept(memory) if memory else (),
             frozen=_freeze(row),
             **parts,
         )
@@ -178,14 +175,9 @@ def _freeze(row: RowMapping) -> Freeze | None:
     return Freeze(since=row["frozen_at"], **{name: row[f"frozen_{name}"] for name in names})
 
 
-def _kept(rows: Rows) -> tuple[ReleaseBrief, ...]:
-    """Each release once, where it came last; the newest first."""
-    found = {row["release_id"]: known(row["release"], row["release_id"]) for row in reversed(rows)}
-    return tuple(found[name] for name in dict.fromkeys(row["release_id"] for row in rows))
-
-
-def _previous(kept: Sequence[ReleaseBrief], kept_out: set[str]) -> ReleaseBrief | None:
-    return next((release for release in kept[1:] if release.id not in kept_out), None)
+def _kept(memory: EnvironmentState) -> tuple[ReleaseBrief, ...]:
+    current = memory.current.release.id if memory.current else ""
+    return tuple(short(each.release) for each in reversed(memory.kept) if each.release.id != current)
 
 
 def without_settings(environment: EnvironmentDetail) -> Environment:

@@ -1,33 +1,15 @@
 """Every view that is made of events."""
 
-from projections.views import (
-    approvals,
-    catalog,
-    concurrency,
-    deployments,
-    environments,
-    jobs,
-    pools,
-    principals,
-    releases,
-    rollout_approvals,
-    rollouts,
-    runs,
-    samples,
-)
+from projections.views import approvals, catalog, concurrency, jobs, pools, principals, runs
+from projections.views.delivery_views import DELIVERY_VIEWS
 
 VIEWS = (
     approvals.HANDLERS,
     catalog.HANDLERS,
     concurrency.HANDLERS,
-    deployments.HANDLERS,
-    environments.HANDLERS,
     jobs.HANDLERS,
     pools.HANDLERS,
     principals.HANDLERS,
-    releases.HANDLERS,
-    rollout_approvals.HANDLERS,
-    rollouts.HANDLERS,
     runs.HANDLERS,
-    samples.HANDLERS,
+    *DELIVERY_VIEWS,
 )

@@ -42,7 +42,6 @@ def queued(fact: Fact, changes: Changes) -> None:
         urgent=message.urgent,
         reason=message.reason,
         opens_at=message.opens_at,
-        expires_at=message.expires_at,
     )
 
 

@@ -4,6 +4,7 @@ shop declares staging (us-east) and production (us-east, then eu-west; a canary 
 """
 
 from datetime import timedelta
+from typing import Any
 
 from core.catalog.events import EnvironmentsSet, ReleaseCreated
 from core.deployments.commands import Measurement, ProbeResult
@@ -214,17 +215,17 @@ class Deploying:
         self._told = told
         self._id = deployment
         self._rollout = rollout
-        self._place = {"app": APP, "environment": environment, "region": region}
+        self._place: dict[str, Any] = {"app": APP, "environment": environment, "region": region}
         self._stream = f"deployment/{deployment}"
         self._environment = f"environment/{APP}/{environment}/{region}"
         self._wanted = wanted
         self._action = 0
 
     def enter(self, epoch: int, current: Release | None, wait: str = "") -> "Deploying":
-        entry = {"deployment_id": self._id, "rollout_id": self._rollout, "release": self._wanted}
+        entry: dict[str, Any] = {"deployment_id": self._id, "rollout_id": self._rollout, "release": self._wanted}
         if wait:
-            self._tell_place(DeploymentQueued(by="ada", reason=wait, **entry))  # type: ignore[arg-type]
-        self._tell_place(LockGranted(epoch=epoch, expires_at=HOUR, current=current, **entry))  # type: ignore[arg-type]
+            self._tell_place(DeploymentQueued(by="ada", reason=wait, **entry))
+        self._tell_place(LockGranted(epoch=epoch, expires_at=HOUR, current=current, **entry))
         steps = tuple(
             Step(name=f"canary {weight}%", wish=self._wish(weight), hold_seconds=300 if weight < 100 else 0)
             for weight in (5, 100)
@@ -322,8 +323,8 @@ class Deploying:
         return self.end("rolled_back", "analysis-failed")
 
     def wait(self, reason: str) -> "Deploying":
-        entry = {"deployment_id": self._id, "rollout_id": self._rollout, "release": self._wanted}
-        self._tell_place(DeploymentQueued(by="ada", reason=reason, **entry))  # type: ignore[arg-type]
+        entry: dict[str, Any] = {"deployment_id": self._id, "rollout_id": self._rollout, "release": self._wanted}
+        self._tell_place(DeploymentQueued(by="ada", reason=reason, **entry))
         return self
 
     def _act(self, step: int, weight: int, at_once: bool = False) -> None:

@@ -71,7 +71,7 @@ def test_waiting_deployment_goes_through_a_freeze_on_record() -> None:
         EU,
         WaitExplained(deployment_id=deployment, reason="the window opens", opens_at=HOUR),
         FreezeOverridden(deployment_id=deployment, by="eve", reason="the shop is down"),
-        LockGranted(epoch=3, expires_at=HOUR, overridden="the shop is down", **entry),  # type: ignore[arg-type]
+        LockGranted(epoch=3, expires_at=HOUR, overridden="the shop is down", **entry),
     )
     row = one(views_of(told), "place_entries", APP, "production", "eu-west", deployment)
     assert (row["state"], row["override_by"], row["override_reason"]) == ("holding", "eve", "the shop is down")
