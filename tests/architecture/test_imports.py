@@ -25,6 +25,8 @@ CORE_MAY_IMPORT = {
     ),
     *("textwrap", "types", "typing", "unicodedata", "urllib", "uuid", "zlib", "zoneinfo"),
     *("msgspec", "yaml", "cronsim", "cel"),
+    # Only for the Mann-Whitney test (core/analysis/compare.py): a pure function of its numbers, imported when first needed.
+    *("scipy", "statistics"),
 }
 IMPURE_CALLS = {"open", "print", "input", "datetime.now", "datetime.today", "datetime.utcnow", "date.today"}
 IMPURE_CALLS |= {"uuid.uuid1", "uuid.uuid4", "uuid1", "uuid4"}
