@@ -85,6 +85,11 @@ def unproven(checks: Iterable[Check], tallies: Mapping[str, Tally]) -> str:
     )
 
 
+def inconclusive(missing: str) -> Breach:
+    """The analysis is over, and what is `missing` (see unproven) never passed."""
+    return Breach("", INCONCLUSIVE, f"the analysis is over, and these never passed: {missing}")
+
+
 def _finite(measurement: Measurement) -> Measurement:
     value = measurement.value
     if measurement.outcome == "value" and (value is None or not isfinite(value)):

@@ -1,7 +1,7 @@
 """How each event changes a Deployment. Total, and in place: a fact that is in the log is not questioned."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from core.aggregate import CommandIgnored, CommandRejected
@@ -74,6 +74,7 @@ def _step_reached(state: DeploymentState, event: e.StepReached) -> None:
         state.remaining = 0 if state.full else state.steps[event.step].hold_seconds
     if event.analysis_from is not None:
         state.analysis_from = event.analysis_from
+        state.timers.set("sample", event.analysis_from + timedelta(seconds=state.plan.analysis.interval_seconds))
     state.timers.clear("answer")
     state.timers.clear("grace")
     _hold(state, event.hold_until)

@@ -7,7 +7,7 @@ promotes it. At the end of the last timed hold with an analysis every check must
 from datetime import datetime
 
 from core.aggregate import Rejected
-from core.analysis.judge import INCONCLUSIVE, unproven
+from core.analysis.judge import inconclusive, unproven
 from core.deployments import commands as c
 from core.deployments import events as e
 from core.deployments import health
@@ -107,7 +107,8 @@ def _conclude(draft: Draft) -> bool:
     missing = unproven(state.plan.analysis.checks, state.tallies)
     draft.tell(e.AnalysisConcluded(outcome="inconclusive" if missing else "passed", detail=missing))
     if missing:
-        trigger(draft, INCONCLUSIVE, f"the analysis is over, and these never passed: {missing}")
+        breach = inconclusive(missing)
+        trigger(draft, breach.code, breach.detail)
     return not missing
 
 

@@ -106,22 +106,30 @@ def _rolling(rolling: Rolling, target: Target) -> Problems:
 
 
 def _canary(canary: Canary) -> Problems:
+    wrong = tuple(_weights(canary))
+    yield from wrong
+    last = canary.steps[-1].weight if canary.steps else 0
+    if last != 100 and not wrong:
+        told = f"the last step has weight {last}: it must be 100" if canary.steps else "there are no steps"
+        yield SettingsProblem("weights-invalid", "strategy.canary.steps", told)
+    for index, step in enumerate(canary.steps):
+        if (step.hold_seconds or 0) < 0:
+            path = f"strategy.canary.steps[{index}]"
+            yield SettingsProblem("time-invalid", path, f"{step.hold_seconds:g} s is in the past")
+    if not 0 <= canary.mirror <= 100:
+        told = f"{canary.mirror} is not between 0 and 100"
+        yield SettingsProblem("weights-invalid", "strategy.canary.mirror", told)
+
+
+def _weights(canary: Canary) -> Problems:
     before = 0
     for index, step in enumerate(canary.steps):
-        path = f"strategy.canary.steps[{index}]"
+        path = f"strategy.canary.steps[{index}].weight"
         if not 1 <= step.weight <= 100:
             yield SettingsProblem("weights-invalid", path, f"weight {step.weight} is not between 1 and 100")
         elif step.weight <= before:
             yield SettingsProblem("weights-invalid", path, f"weight {step.weight} after {before}: weights must grow")
-        if (step.hold_seconds or 0) < 0:
-            yield SettingsProblem("time-invalid", path, f"{step.hold_seconds:g} s is in the past")
         before = step.weight
-    if before != 100:
-        told = f"the last step has weight {before}: it must be 100" if canary.steps else "there are no steps"
-        yield SettingsProblem("weights-invalid", "strategy.canary.steps", told)
-    if not 0 <= canary.mirror <= 100:
-        told = f"{canary.mirror} is not between 0 and 100"
-        yield SettingsProblem("weights-invalid", "strategy.canary.mirror", told)
 
 
 def _checks(settings: EnvironmentSettings) -> Problems:

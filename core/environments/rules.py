@@ -12,6 +12,7 @@ from core.environments.problems import SettingsProblem, at_least
 from core.environments.rules_measuring import analysis_problems, probe_problems
 from core.environments.rules_strategy import strategy_problems
 from core.environments.rules_target import target_problems
+from core.environments.rules_together import together_problems
 from core.environments.settings import EnvironmentSettings, Window
 from core.pipeline.scalars import check_cron, check_timezone
 
@@ -47,6 +48,7 @@ def environment_problems(settings: EnvironmentSettings) -> list[SettingsProblem]
         _windows("windows", settings.windows),
         analysis_problems(settings),
         probe_problems(settings.probes),
+        together_problems(settings),
     )
     return [each.under(name[:80]) for part in parts for each in part]
 

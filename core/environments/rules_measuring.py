@@ -34,7 +34,7 @@ def analysis_problems(settings: EnvironmentSettings) -> Iterator[SettingsProblem
         if check.name in names:
             yield SettingsProblem(f"{path}.name", "check-duplicate", f"there are two checks '{check.name[:80]}'")
         names.add(check.name)
-        yield from (each.under(path) for each in _check(check, analysis, baseline))
+        yield from (each.under(path) for each in _check(check, baseline))
 
 
 def _source(analysis: Analysis) -> Iterator[SettingsProblem]:
@@ -50,14 +50,11 @@ def _source(analysis: Analysis) -> Iterator[SettingsProblem]:
         yield SettingsProblem("analysis.source", "url-invalid", message)
 
 
-def _check(check: Check, analysis: Analysis, baseline: bool) -> Iterator[SettingsProblem]:
+def _check(check: Check, baseline: bool) -> Iterator[SettingsProblem]:
     if not check.name.strip():
         yield SettingsProblem("name", "name-missing", "a check has a name")
     if bool(check.query) == bool(check.metric):
         yield SettingsProblem("", "check-unclear", "a check has either a query or a metric")
-    elif check.query and not analysis.source:
-        message = "a query needs a Prometheus (source); without one, use a metric"
-        yield SettingsProblem("query", "query-without-source", message)
     elif check.metric and check.metric not in METRICS:
         hint = did_you_mean(check.metric, METRICS) or f"choose from {', '.join(METRICS)}"
         yield SettingsProblem("metric", "metric-unknown", f"there is no metric '{check.metric[:80]}'; {hint}")
