@@ -25,7 +25,8 @@ def canary(*weights: int, **more: Any) -> Canary:
 
 
 def analysis(**more: Any) -> Analysis:
-    return Analysis(checks=(Check(**({"name": "rate", "metric": "error-rate", "max": 0.01} | more)),))
+    plain: dict[str, Any] = {"name": "rate", "metric": "error-rate", "max": 0.01}
+    return Analysis(checks=(Check(**(plain | more)),))
 
 
 @pytest.mark.parametrize(

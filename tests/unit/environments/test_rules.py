@@ -43,7 +43,8 @@ def canary(*weights: int, **more: Any) -> Canary:
 
 
 def check(**more: Any) -> Analysis:
-    return Analysis(checks=(Check(**({"name": "rate", "metric": "error-rate", "max": 0.01} | more)),))
+    plain: dict[str, Any] = {"name": "rate", "metric": "error-rate", "max": 0.01}
+    return Analysis(checks=(Check(**(plain | more)),))
 
 
 def process(**more: Any) -> ProcessTarget:
