@@ -213,9 +213,11 @@ def connector_topics(settings: Settings) -> dict[str, tuple[str, ...]]:
     from agents.connectors.definition import Definition
     from agents.connectors.ingest import Ingest
     from agents.deployer.connector import Deployer
+    from agents.metrics.sampler import Sampler
 
     connectors = {f"sealane-{each.name}": each.topics for each in (Ingest, Definition, CommitStatus)}
-    return connectors | {f"sealane-deployer-{region}": Deployer.topics for region in settings.regions}
+    deployers = {f"sealane-deployer-{region}": Deployer.topics for region in settings.regions}
+    return connectors | deployers | {f"sealane-sampler-{region}": Sampler.topics for region in settings.regions}
 
 
 def projection_loops(settings: Settings) -> dict[str, Loop]:
