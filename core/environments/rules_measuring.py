@@ -2,22 +2,12 @@
 
 import math
 from collections.abc import Iterator
-from typing import Final
 from urllib.parse import urlsplit
 
+from core.analysis.queries import METRICS
 from core.environments.problems import SettingsProblem, at_least, within
 from core.environments.settings import Analysis, Canary, Check, EnvironmentSettings, Probe
 from core.pipeline.report import did_you_mean
-
-METRICS: Final = (
-    "error-rate",
-    "latency-p50",
-    "latency-p90",
-    "latency-p95",
-    "latency-p99",
-    "memory",
-    "requests",
-)
 
 
 def analysis_problems(settings: EnvironmentSettings) -> Iterator[SettingsProblem]:
