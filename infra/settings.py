@@ -13,6 +13,7 @@ import msgspec
 
 from core.eventlog.topics import Topology
 
+LISTS = ("regions", "deploy_regions")
 FORGES_WITH_STATUS = ("github", "gitlab", "gitea")
 
 # Names that other tools use too; they win over nothing but the default.
@@ -41,6 +42,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Everything that can be set. Durations in seconds, sizes in bytes."""
 
     data_dir: str = ".sealane"
+    targets_dir: str = ""
+    deploy_regions: tuple[str, ...] = ()
     regions: tuple[str, ...] = ("us-east", "eu-west", "ap-south")
     partitions_per_region: int = 1
     brokers: int = 1
@@ -72,6 +75,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @property
     def data_path(self) -> Path:
         return Path(self.data_dir).expanduser().resolve()
+
+    @property
+    def targets_path(self) -> Path:
+        """Where the targets of this machine are: what was deployed, and what runs."""
+        return Path(self.targets_dir).expanduser().resolve() if self.targets_dir else self.data_path / "targets"
 
     @property
     def url(self) -> str:
@@ -109,7 +117,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         name = f"SEALANE_{field.upper()}"
         text = environment.get(name) or environment.get(USUAL_NAMES.get(field, ""), "")
         if text and field != "forges":
-            values[field] = text.split(",") if field == "regions" else text
+            values[field] = text.split(",") if field in LISTS else text
     forges = {forge: api for forge in FORGES_WITH_STATUS if (api := _forge_from_environment(forge, environment))}
     return values | ({"forges": forges} if forges else {})
 
@@ -126,6 +134,12 @@ def _check(settings: Settings) -> None:
     for region in settings.regions:
         if not region.replace("-", "").isalnum() or region != region.lower():
             raise SettingsError(f"region '{region}' must be lower-case letters, digits and hyphens")
+    unknown_regions = [region for region in settings.deploy_regions if region not in settings.regions]
+    if unknown_regions:
+        known = ", ".join(settings.regions)
+        raise SettingsError(
+            f"SEALANE_DEPLOY_REGIONS names '{unknown_regions[0]}', which is none of SEALANE_REGIONS ({known})"
+        )
     if not 1 <= settings.partitions_per_region <= 1000:
         raise SettingsError("SEALANE_PARTITIONS_PER_REGION must be between 1 and 1000")
     if not 0 < settings.port < 65536:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 from typing import Final
 
 from core.environments.problems import SettingsProblem, at_least, within
@@ -41,18 +40,21 @@ def target_problems(target: Target) -> Iterator[SettingsProblem]:
 
 
 def _static(target: StaticTarget) -> Iterator[SettingsProblem]:
-    link = PurePosixPath(target.link)
-    if not link.is_absolute() or ".." in link.parts or link == PurePosixPath("/") or "\0" in target.link:
-        message = f"'{target.link[:200]}' must be an absolute path, without '..'"
+    link = target.link
+    if not link.startswith("/") or not link.strip("/") or _escapes(link):
+        message = f"'{link[:200]}' must be an absolute path, without '..'"
         yield SettingsProblem("link", "path-invalid", message)
     yield from _inside("source", target.source)
 
 
 def _inside(path: str, value: str) -> Iterator[SettingsProblem]:
-    inner = PurePosixPath(value)
-    if not value or inner.is_absolute() or ".." in inner.parts or "\0" in value:
+    if not value or value.startswith("/") or _escapes(value):
         message = f"'{value[:200]}' must be a path inside the release, without '..'"
         yield SettingsProblem(path, "path-invalid", message)
+
+
+def _escapes(path: str) -> bool:
+    return ".." in path.split("/") or not path.isprintable()
 
 
 def _http_path(path: str, value: str) -> Iterator[SettingsProblem]:

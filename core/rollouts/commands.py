@@ -55,13 +55,15 @@ class ApproveRollout(Message, frozen=True, kw_only=True):
 
 
 class ReportHook(Message, frozen=True, kw_only=True):
-    """The deployer's answer: the pre-deploy command ended. `output` is the end of what it printed."""
+    """The deployer's answer: the pre-deploy command (or, with `down`, its way back) ended. `output` is the end of what
+    it printed."""
 
     TYPE = "rollout.report_hook"
     ok: bool
     exit_code: int | None = None
     output: str = ""
     detail: str = ""
+    down: bool = False
 
 
 class NoteDeployment(Message, frozen=True, kw_only=True):
