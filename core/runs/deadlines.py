@@ -16,11 +16,10 @@ from datetime import datetime
 
 from core.runs.approvals import expire_approval
 from core.runs.attempts import end_attempt
-from core.runs.deploying import expire_deploy
 from core.runs.draft import Draft
 from core.runs.endings import run_error
 from core.runs.retries import TIMEOUT
-from core.runs.stages import settle
+from core.runs.rollout_notes import expire_deploy
 from core.runs.state import RunState
 from core.runs.stopping import cancel_request
 
@@ -44,7 +43,6 @@ def expire(draft: Draft, names: list[str]) -> None:
             _expire_job(draft, subject)
         elif kind == "deploy" and draft.state.stages[subject].status == "deploying":
             expire_deploy(draft, subject)
-            settle(draft)
 
 
 def _expire_job(draft: Draft, job_id: str) -> None:

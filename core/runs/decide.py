@@ -17,11 +17,10 @@ from typing import Any
 
 from core.aggregate import Rejected, Tick
 from core.eventlog.serialization import Message
-from core.runs import approvals, attempts, cancelling, deploying, planning, rerunning
+from core.runs import approvals, attempts, cancelling, planning, rerunning, rollout_notes
 from core.runs import commands as c
 from core.runs.deadlines import expire
 from core.runs.draft import Draft
-from core.runs.stages import settle
 from core.runs.state import RunState, RunStatus
 
 Handler = Callable[[Draft, Any], None]
@@ -67,14 +66,6 @@ def _late_plan(draft: Draft, command: Any) -> None:
         _over(draft, command)
 
 
-def _stage_of_a_rollout(handler: Handler) -> Handler:
-    def settled(draft: Draft, command: Any) -> None:
-        handler(draft, command)
-        settle(draft)
-
-    return settled
-
-
 def _row(otherwise: Handler, new: Handler = _unknown, **at: Handler) -> dict[RunStatus, Handler]:
     row: dict[RunStatus, Handler] = {status: at.get(status, otherwise) for status in _STATES}
     row["new"] = new
@@ -97,8 +88,8 @@ _TRANSITIONS: dict[type[Any], dict[RunStatus, Handler]] = {
     c.ExplainJob: _row(_nothing, running=attempts.explain_job),
     c.MoveJob: _row(attempts.refuse_move, running=attempts.move_job),
     c.RefuseJob: _row(_nothing, running=attempts.refuse_job),
-    c.NoteRollout: _row(_stage_of_a_rollout(deploying.note_rollout), requested=_too_early),
-    c.FinishDeploy: _row(_nothing, running=_stage_of_a_rollout(deploying.finish_deploy)),
+    c.NoteRollout: _row(rollout_notes.note_rollout, requested=_too_early),
+    c.FinishDeploy: _row(_nothing, running=rollout_notes.finish_deploy),
     c.ApproveStage: _row(_too_early, running=approvals.approve_stage, finished=_over),
     c.CancelRun: _row(
         _over,

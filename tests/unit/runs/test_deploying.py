@@ -101,6 +101,12 @@ def test_refusal_fails_the_stage_with_its_own_code() -> None:
     assert "production" in told.detail
 
 
+def test_refusal_may_come_after_the_acceptance() -> None:
+    refusal = ended("refused", "", code="region-unknown", detail="there is no region 'mars'")
+    told = finished_stage(running(deploying()).when(noted()).when(refusal))
+    assert (told.outcome, told.code) == ("failure", "region-unknown")
+
+
 def test_stage_that_does_not_wait_ends_when_the_rollout_is_accepted() -> None:
     scene = running(deploying(wait=False)).when(noted())
     assert finished_stage(scene).outcome == "success"
