@@ -16,6 +16,7 @@ from gateway.rest.inputs import NewPrincipal, NewToken, PrincipalChanges
 from gateway.rest.permissions import API
 from gateway.state import GatewayState
 from gateway.writes import Target
+from projections.queries.principals import get_principal as find_principal
 from projections.queries.principals import list_principals
 from projections.queries.types import Principal
 
@@ -57,10 +58,10 @@ async def get_principals(gateway: Gateway) -> Json:
 
 @router.get("/principals/{name}", **answers(Principal))
 async def get_principal(name: NamePart, gateway: Gateway) -> Json:
-    for principal in await list_principals(gateway.services.db):
-        if principal.name == name:
-            return Json(principal)
-    raise ApiError(404, "principal-unknown", f"There is no principal '{name}'.")
+    principal = await find_principal(gateway.services.db, name)
+    if principal is None:
+        raise ApiError(404, "principal-unknown", f"There is no principal '{name}'.")
+    return Json(principal)
 
 
 @router.post("/principals", **decides(status=201))

@@ -1,0 +1,54 @@
+"""Small parts that several queries of delivery share: a release in short, a strategy's name, versions of streams."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from core.environments.release import Release
+from core.environments.settings import Risk
+from projections.queries.database import ReadSide, Snapshot, sql
+from projections.queries.rollout_types import ReleaseBrief
+
+# As core/deployments/strategies.py chooses where an environment names none.
+STRATEGY_OF_RISK: dict[Risk, str] = {
+    "low": "rolling",
+    "medium": "rolling",
+    "high": "canary",
+    "critical": "blue-green",
+}
+
+
+def brief(release: dict[str, Any] | None) -> ReleaseBrief | None:
+    """From the JSON of a release."""
+    if release is None:
+        return None
+    return ReleaseBrief(**{name: release.get(name, "") for name in ReleaseBrief.__struct_fields__})
+
+
+def short(release: Release) -> ReleaseBrief:
+    return ReleaseBrief(**{name: getattr(release, name) for name in ReleaseBrief.__struct_fields__})
+
+
+def known(release: dict[str, Any] | None, release_id: str) -> ReleaseBrief:
+    """The same for a row that has at least the id."""
+    return brief(release) or ReleaseBrief(id=release_id)
+
+
+def strategy_of(settings: dict[str, Any] | None) -> str:
+    """The strategy's name, from the JSON of an environment's settings."""
+    settings = settings or {}
+    strategy = settings.get("strategy")
+    return str(strategy["kind"] if strategy else STRATEGY_OF_RISK[settings.get("risk", "medium")])
+
+
+async def version_of(db: ReadSide | Snapshot, streams: Sequence[str]) -> int:
+    """Grows with every event of these streams."""
+    row = await db.row(
+        sql(
+            """SELECT coalesce(sum(newest.stream_version), 0) AS version
+        FROM unnest(CAST(:streams AS text[])) AS wanted (stream), LATERAL
+            (SELECT stream_version FROM audit a WHERE a.stream = wanted.stream ORDER BY log_offset DESC LIMIT 1)
+            AS newest""",
+            streams=list(streams),
+        )
+    )
+    return int(row["version"]) if row else 0

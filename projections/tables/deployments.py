@@ -1,0 +1,142 @@
+"""Views of deployments: one environment, one region, one release, step by step, with what was measured on the way."""
+
+from sqlalchemy import BigInteger, Column, Double, Index, Table
+from sqlalchemy import text as sql
+
+from projections.tables.columns import (
+    BUSY,
+    flag,
+    json_list,
+    json_map,
+    key,
+    key_number,
+    maybe_json,
+    maybe_number,
+    maybe_text,
+    maybe_time,
+    metadata,
+    number,
+    text,
+    time,
+)
+
+# `state` is the last step forward; that it goes back or is paused is said by times of their own.
+deployments = Table(
+    "deployments",
+    metadata,
+    key("id"),
+    text("app"),
+    text("environment"),
+    text("region"),
+    text("rollout_id"),
+    text("kind"),
+    text("release_id"),
+    maybe_json("release"),
+    maybe_json("settings"),
+    text("by"),
+    flag("automatic"),
+    text("override_reason"),
+    text("correlation_id"),
+    text("state"),
+    maybe_text("outcome"),
+    text("code"),
+    text("detail"),
+    maybe_number("epoch"),
+    json_list("steps"),
+    maybe_number("step"),
+    maybe_number("action"),
+    maybe_time("answer_by"),
+    maybe_time("reached_at"),
+    maybe_time("hold_until"),
+    flag("holds"),
+    json_map("weights"),
+    maybe_json("status"),
+    maybe_time("paused_at"),
+    text("paused_by"),
+    text("paused_reason"),
+    Column("remaining_seconds", Double),
+    maybe_time("rollback_at"),
+    text("rollback_code"),
+    text("rollback_detail"),
+    text("rollback_check"),
+    Column("rollback_value", Double),
+    maybe_number("rollback_sample"),
+    text("rollback_by"),
+    maybe_text("rollback_to"),
+    time("requested_at"),
+    maybe_time("started_at"),
+    maybe_time("deadline_at"),
+    maybe_time("activated_at"),
+    maybe_time("watch_until"),
+    maybe_text("watch_ended"),
+    maybe_text("now_on"),
+    maybe_time("finished_at"),
+    Index("deployments_newest", "requested_at", "id"),
+    Index("deployments_newest_of_app", "app", "requested_at", "id"),
+    Index("deployments_newest_of_environment", "app", "environment", "requested_at", "id"),
+    Index("deployments_of_rollout", "rollout_id"),
+    Index("deployments_unfinished", "app", "environment", postgresql_where=sql("state <> 'finished'")),
+    **BUSY,
+)
+
+# What the deployer was asked for. `reached_at`: the target was as wished.
+deployment_actions = Table(
+    "deployment_actions",
+    metadata,
+    key("deployment_id"),
+    key_number("action"),
+    number("epoch"),
+    number("step"),
+    flag("at_once"),
+    json_list("sets"),
+    time("requested_at"),
+    maybe_time("answer_by"),
+    maybe_time("reached_at"),
+    json_list("probes"),
+)
+
+deployment_traffic = Table(
+    "deployment_traffic",
+    metadata,
+    key("deployment_id"),
+    key_number("version"),
+    json_map("weights"),
+    time("shifted_at"),
+)
+
+deployment_health = Table(
+    "deployment_health",
+    metadata,
+    key("deployment_id"),
+    key_number("version"),
+    maybe_json("status"),
+    flag("lost"),
+    text("detail"),
+    time("reported_at"),
+)
+
+samples = Table(
+    "samples",
+    metadata,
+    key("deployment_id"),
+    key_number("number"),
+    json_list("checks"),
+    maybe_time("requested_at"),
+    maybe_time("recorded_at"),
+    Column("total_requests", BigInteger),
+    json_list("probes"),
+)
+
+measurements = Table(
+    "measurements",
+    metadata,
+    key("deployment_id"),
+    key("check_name"),
+    key_number("number"),
+    text("outcome"),
+    Column("value", Double),
+    Column("baseline", Double),
+    Column("requests", BigInteger),
+    text("detail"),
+    time("recorded_at"),
+)
