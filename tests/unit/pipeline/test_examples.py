@@ -43,7 +43,6 @@ def test_example_has_no_problem_and_compiles(name: str) -> None:
     plan = document.compile(CompileContext(app=name, commit="c" * 40, branch="main", event="manual"))
     assert isinstance(plan, Plan)
     assert all(stage.jobs or stage.deploy for stage in plan.stages)
-<<<<<<< HEAD
 
 
 @pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*/delivery.yml")), ids=lambda file: file.parent.name)
@@ -52,8 +51,6 @@ def test_delivery_of_an_example_has_no_problem_and_no_warning(file: Path) -> Non
     assert (delivery.problems, delivery.warnings) == ((), ())
     pipeline = read_pipeline(FILES[file.parent.name].read_bytes(), environments=delivery.regions)
     assert pipeline.problems == ()
-=======
->>>>>>> metrics
 
 
 def test_every_example_is_listed() -> None:
