@@ -27,7 +27,8 @@ def canary(*weights: int, **more: Any) -> Canary:
 
 
 def check(**more: Any) -> Check:
-    return Check(**({"name": "rate", "metric": "error-rate", "max": 0.01} | more))
+    fields: dict[str, Any] = {"name": "rate", "metric": "error-rate", "max": 0.01} | more
+    return Check(**fields)
 
 
 def analysis(*checks: Check, **more: Any) -> Analysis:
