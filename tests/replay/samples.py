@@ -46,6 +46,8 @@ def sample(info: inspect.Type, name: str) -> Any:
             return sample(next(each for each in types if not isinstance(each, inspect.NoneType)), name)
         case inspect.VarTupleType(item_type=item) | inspect.ListType(item_type=item):
             return [sample(item, name)]
+        case inspect.TupleType(item_types=items):
+            return [sample(item, f"{name}{place}") for place, item in enumerate(items)]
         case inspect.DictType(value_type=value):
             return {name: f"{name}-value" if isinstance(value, inspect.StrType) else sample(value, name)}
         case inspect.LiteralType(values=values):
