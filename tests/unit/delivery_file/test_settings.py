@@ -119,6 +119,7 @@ def test_targets_of_all_regions_need_no_common_one() -> None:
 
 def test_checks_take_limits_as_people_write_them() -> None:
     checks = settings(
+        "watch: 5m",
         "analysis:",
         "  {interval: 10s, window: 2m, timeout: 3s, source: 'http://prom:9090', checks: [",
         "    {metric: error-rate, max: 1%, min_samples: 20, failure_limit: 1, inconclusive_limit: 2},",

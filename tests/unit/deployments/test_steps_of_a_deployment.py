@@ -117,7 +117,7 @@ def test_lock_that_never_comes_is_not_waited_for_for_ever() -> None:
 def test_settings_that_no_target_could_follow_end_it_at_once() -> None:
     scene = waiting(settings(strategy=Canary(), target=STATIC)).then_types(e.DeploymentRequested, e.DeploymentFinished)
     ended = scene.one(e.DeploymentFinished)
-    assert (ended.outcome, ended.code) == ("error", "strategy-unsupported")
+    assert (ended.outcome, ended.code) == ("error", "strategy-unfit")
     assert "/srv/www" in ended.detail
 
 
