@@ -5,6 +5,7 @@ from core.catalog.aggregates import APP, PRINCIPAL, RELEASE
 from core.concurrency.aggregate import GROUP
 from core.deployments.aggregate import DEPLOYMENT
 from core.environments.aggregate import ENVIRONMENT
+from core.notifications.aggregate import SUBSCRIPTION
 from core.policies.reactions import POLICIES
 from core.pools.aggregate import POOL
 from core.rollouts.aggregate import ROLLOUT
@@ -16,6 +17,7 @@ AGGREGATES: tuple[Aggregate, ...] = (
     APP,
     RELEASE,
     PRINCIPAL,
+    SUBSCRIPTION,
     RUN,
     GROUP,
     POOL,

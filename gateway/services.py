@@ -45,6 +45,7 @@ class GatewayServices:
 
     `checks` are asked by /readyz; a check that raises is not ready, and its text says why. `routers` are those
     of webhooks, git and agents; `background` works run for as long as the app does.
+    `signing_key(subscription, version)` signs the webhooks of a subscription.
     """
 
     settings: GatewaySettings
@@ -58,6 +59,7 @@ class GatewayServices:
     objects: ObjectStore
     log_readers: Callable[[], LogReader]
     webhook_secret: Callable[[str], str]
+    signing_key: Callable[[str, int], bytes]
     links: LinkSigner
     person: FindPerson
     redeliver: Redeliver

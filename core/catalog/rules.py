@@ -19,9 +19,10 @@ _REF: Final = re.compile(r"(?!-)(?!.*(\.\.|@\{|//|[\x00-\x20~^:?*\[\\\x7f]))[^/]
 def check_name(name: str, what: str = "app") -> None:
     """Raises Rejected(name-invalid)."""
     if not _NAME.fullmatch(name) or ".." in name or name.endswith((".git", ".lock")):
+        article = "an" if what.startswith("a") else "a"
         raise Rejected(
             "name-invalid",
-            f"'{name[:80]}' is no name for an {what}: use 1 to 63 lower-case letters, digits, '-', '_' and '.', "
+            f"'{name[:80]}' is no name for {article} {what}: use 1 to 63 lower-case letters, digits, '-', '_' and '.', "
             "beginning and ending with a letter or digit",
         )
 

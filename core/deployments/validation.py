@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from core.analysis.queries import METRICS
 from core.deployments.rolling import limits
 from core.deployments.strategies import chosen
 from core.deployments.wishes import replicas_of
@@ -17,8 +18,6 @@ from core.environments.settings import (
     StaticTarget,
     Target,
 )
-
-METRICS = ("error-rate", "latency-p50", "latency-p90", "latency-p95", "latency-p99", "memory", "requests")
 
 
 class SettingsProblem(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ from gateway.cli.lint import lint
 from gateway.cli.logs import logs
 from gateway.cli.output import console, error_console
 from gateway.cli.regions import regions
+from gateway.cli.subscriptions import subscriptions
 from gateway.version import VERSION
 
 
@@ -37,6 +38,7 @@ def make_cli() -> typer.Typer:
     cli.add_typer(regions, name="regions")
     cli.add_typer(operations.deliveries, name="deliveries")
     cli.add_typer(operations.events, name="events")
+    cli.add_typer(subscriptions, name="subscriptions")
     return cli
 
 

@@ -22,6 +22,7 @@ STATE_STYLE = {
     "invalid": "red",
     "cancelled": "yellow",
     "running": "cyan",
+    "deploying": "cyan",
     "queued": "blue",
     "waiting": "magenta",
     "waiting_approval": "magenta",

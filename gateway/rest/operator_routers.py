@@ -1,6 +1,16 @@
 """Routers for those who look after the platform; the others are about apps and runs."""
 
-from gateway.rest import approvals, deliveries, events, operations, principals, regions, system
+from gateway.rest import (
+    approvals,
+    deliveries,
+    events,
+    notifications,
+    operations,
+    principals,
+    regions,
+    subscriptions,
+    system,
+)
 
 OPERATOR_ROUTERS = (
     operations.router,
@@ -9,5 +19,7 @@ OPERATOR_ROUTERS = (
     deliveries.router,
     events.router,
     principals.router,
+    subscriptions.router,
+    notifications.router,
     system.router,
 )

@@ -1,5 +1,6 @@
 """Principals and tokens. A token is shown once, when it is made; the log only ever has its hash."""
 
+from contextlib import suppress
 from datetime import datetime
 
 import msgspec
@@ -91,8 +92,11 @@ async def issue_token(name: NamePart, gateway: Gateway, write: Writing, body: Ne
     if answer.replayed:
         detail = "This request was decided before; its token was shown then. Issue another one."
         raise ApiError(409, "token-shown-once", detail, answer.headers)
-    position = str(answer.decision.position)
-    return decided(answer, 201, IssuedToken(token_id, name, token, body.expires_at, position))
+    position = answer.decision.position
+    # The token shall be good with its first request. It is shown only now, so views that are away don't keep it back.
+    with suppress(ApiError):
+        await gateway.gate.wait_for(position, gateway.services.settings.read_timeout_seconds)
+    return decided(answer, 201, IssuedToken(token_id, name, token, body.expires_at, str(position)))
 
 
 @router.delete("/principals/{name}/tokens/{token}", **decides())

@@ -20,6 +20,7 @@ from infra.local.installation import Installation
 from infra.local.screen import StartScreen
 from infra.local.showcase import show_sample
 from infra.settings import Settings
+from infra.wiring.deployers import stop_targets
 
 READY_TIMEOUT_SECONDS = 60.0
 POLL_SECONDS = 0.1
@@ -41,8 +42,11 @@ class Up:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _interrupt)
         try:
-            with Supervisor(self._settings.data_path, self._on_change) as supervisor:
-                self._serve_until_interrupted(supervisor)
+            try:
+                with Supervisor(self._settings.data_path, self._on_change) as supervisor:
+                    self._serve_until_interrupted(supervisor)
+            finally:
+                stop_targets(self._settings)
             self._console.print("stopped; 'make up' continues with all history", style="dim")
         except ServerError as error:
             raise CliError(error.detail, Exit.UNAVAILABLE, error.code) from error

@@ -146,6 +146,7 @@ class GatewayWiring:
             objects=object_store(self._settings),
             log_readers=lambda: log_reader(self._settings, "sealane-log-viewer"),
             webhook_secret=self._key.webhook_secret,
+            signing_key=self._key.signing_key,
             links=LinkSigner(self._key.derive("approval-links")),
             person=self._person,
             redeliver=self._redeliver,

@@ -1,6 +1,15 @@
 """The tables of the views. Each view table is fed from one partition's order only; queries join."""
 
-from projections.tables import catalog, deployments, environments, logbook, pools, rollouts, runs
+from projections.tables import (
+    catalog,
+    deployments,
+    environments,
+    logbook,
+    notifications,
+    pools,
+    rollouts,
+    runs,
+)
 from projections.tables.columns import metadata
 
 CARRIED_OVER = (logbook.log_segments, logbook.log_gaps)
@@ -14,6 +23,7 @@ __all__ = [
     "environments",
     "logbook",
     "metadata",
+    "notifications",
     "pools",
     "rollouts",
     "runs",

@@ -40,6 +40,7 @@ def bare_gateway() -> FastAPI:
         objects=_Nothing(),
         log_readers=_nothing,
         webhook_secret=lambda app: "secret",
+        signing_key=lambda subscription, version: b"key",
         links=LinkSigner("key"),
         person=_nothing,
         redeliver=_nothing,
