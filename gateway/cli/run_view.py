@@ -18,6 +18,7 @@ _MARKS = {
     "error": "✗",
     "invalid": "✗",
     "cancelled": "⊘",
+    "rejected": "✗",
     "skipped": "↷",
     "ignored": "↷",
     "queued": "◌",
