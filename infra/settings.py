@@ -22,6 +22,7 @@ USUAL_NAMES = {
     "database_url": "DATABASE_URL",
     "otlp_endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT",
     "otlp_headers": "OTEL_EXPORTER_OTLP_HEADERS",
+    "prometheus_url": "PROMETHEUS_URL",
 }
 
 
@@ -77,6 +78,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     metrics_port: int | None = None
     otlp_endpoint: str = ""
     otlp_headers: str = ""
+    prometheus_url: str = ""
+    prometheus_targets_dir: str = ""
     forges: dict[str, ForgeApi] = {}
     secrets: dict[str, str] = {}
     smtp: Smtp = Smtp()
@@ -176,11 +179,8 @@ def _check(settings: Settings) -> None:
         raise SettingsError(
             f"SEALANE_METRICS_PORT must be between 0 (any free one) and 65535, not {settings.metrics_port}"
         )
-    if settings.otlp_endpoint and not settings.otlp_endpoint.startswith(("http://", "https://")):
-        raise SettingsError(
-            f"SEALANE_OTLP_ENDPOINT must be the http(s) URL of a collector, as http://127.0.0.1:4318, "
-            f"not '{settings.otlp_endpoint}'"
-        )
+    _check_url("SEALANE_OTLP_ENDPOINT", settings.otlp_endpoint, "a collector, as http://127.0.0.1:4318")
+    _check_url("SEALANE_PROMETHEUS_URL", settings.prometheus_url, "a Prometheus, as http://127.0.0.1:9090")
     if not 1 <= settings.brokers <= 9 or settings.brokers == 2:
         raise SettingsError(f"SEALANE_BROKERS must be 1, or 3 to 9 (two can't outvote one), not {settings.brokers}")
     if settings.max_log_bytes < 1:
@@ -189,6 +189,11 @@ def _check(settings: Settings) -> None:
     unknown = set(settings.forges) - set(FORGES_WITH_STATUS)
     if unknown:
         raise SettingsError(f"[forges] knows {', '.join(FORGES_WITH_STATUS)}, not {', '.join(sorted(unknown))}")
+
+
+def _check_url(name: str, value: str, what: str) -> None:
+    if value and not value.startswith(("http://", "https://")):
+        raise SettingsError(f"{name} must be the http(s) URL of {what}, not '{value}'")
 
 
 def _check_smtp(smtp: Smtp) -> None:

@@ -48,7 +48,7 @@ class Instances(Protocol):
         ...
 
     def everywhere(self) -> Sequence[Instance]:
-        """Those of all places; a place that can't be read is left out."""
+        """Those of all places. Raises NotKnown."""
         ...
 
     def status(self, place: Place) -> TargetStatus:

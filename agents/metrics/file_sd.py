@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from agents.metrics.base import Instance, Instances
+from agents.metrics.base import Instance, Instances, NotKnown
 
 PAUSE_SECONDS = 2.0
 _log = logging.getLogger("sealane.sampler")
@@ -24,19 +24,19 @@ class FileSd:
         self._instances = instances
 
     def run(self, stop: threading.Event) -> None:
-        """Until `stop` is set. A directory that can't be written is tried again, and said once."""
+        """Until `stop` is set. What goes wrong is tried again, and said once."""
         said = ""
         while not stop.wait(PAUSE_SECONDS):
             try:
                 self.write()
                 said = ""
-            except OSError as error:
+            except (NotKnown, OSError) as error:
                 if str(error) != said:
                     _log.error("Prometheus can't be told the instances: %s", error)
                 said = str(error)
 
     def write(self) -> None:
-        """Raises OSError."""
+        """Raises OSError, NotKnown."""
         text = json.dumps([_group(each) for each in sorted(self._instances.everywhere())], indent=1)
         if self._file.exists() and self._file.read_text() == text:
             return

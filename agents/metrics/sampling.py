@@ -26,13 +26,13 @@ PartT = TypeVar("PartT")
 
 
 class Sources(NamedTuple):
-    """`embedded` measures where a deployment names no source; `named` makes one of a URL."""
+    """`usual` measures where a deployment names no source; `named` makes one of a URL."""
 
-    embedded: MetricsSource
+    usual: MetricsSource
     named: Callable[[str], MetricsSource]
 
     def of(self, url: str) -> MetricsSource:
-        return self.named(url) if url else self.embedded
+        return self.named(url) if url else self.usual
 
 
 class Sample(NamedTuple):

@@ -40,15 +40,20 @@ class Watched:
     def is_over(self) -> bool:
         return time.monotonic() > self._until
 
+    @property
+    def idle(self) -> bool:
+        """It reads nothing by itself any more."""
+        return self._task is None or self._task.done()
+
     def go_on(self, window_seconds: float | None = None) -> None:
         """For some time more, often enough for such a window."""
         self._window_seconds = window_seconds or self._window_seconds
         self._until = time.monotonic() + max(WATCH_SECONDS, 2 * self._window_seconds)
-        if self._task is None or self._task.done():
+        if self.idle:
             self._task = asyncio.create_task(self._go_on())
 
     def linger(self) -> None:
-        self._until = min(self._until, time.monotonic() + max(LINGER_SECONDS, 2 * self._window_seconds))
+        self._until = min(self._until, time.monotonic() + LINGER_SECONDS)
 
     async def stop(self) -> None:
         for task in (self._task, self._scrape):

@@ -76,7 +76,10 @@ ENVIRONMENT_NAME: Final = Word(
     "an environment's name", r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", "bad-name", "use small letters, digits and '-'", 40
 )
 CHECK_NAME: Final = Word(
-    "a name", r"[A-Za-z0-9][A-Za-z0-9._-]*", "bad-name", "use letters, digits, '.', '-' and '_', without spaces"
+    "a name",
+    r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]*[A-Za-z0-9])?",
+    "bad-name",
+    "use letters, digits, spaces, '.', '-' and '_'",
 )
 HTTP_PATH: Final = Text(None, 1_000, r"/[!-~]*", "a path that begins with '/'", "bad-path")
 URL: Final = Text(None, 1_000, r"https?://[A-Za-z0-9\[][!-~]*", "a URL with http:// or https://", "bad-url")

@@ -2,12 +2,11 @@
 
 from typing import Final
 
+from core.analysis.queries import METRICS, VARIABLES
 from core.delivery_file.kinds import CHECK_NAME, HEADER, HTTP_PATH, NUMBER, SHORT_TIME, TIME, URL, bounded
-from core.environments.rules_measuring import METRICS
 from core.pipeline.kinds import Choice, Flag, Text, Whole
 from core.pipeline.shapes import Either, Key, ListOf, MapOf, Record
 
-QUERY_VARIABLES: Final = ("version", "baseline", "set", "app", "environment", "region", "window")
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 WHEN: Final = ("before", "during", "after")
 
@@ -50,7 +49,7 @@ CHECK = Record(
             "query",
             Text(None, 5_000, what="a query", may_be_empty=False),
             "PromQL with one number as its answer. "
-            + ", ".join(f"`${name}`" for name in QUERY_VARIABLES)
+            + ", ".join(f"`${name}`" for name in VARIABLES)
             + " are filled in.",
         ),
         Key("max", NUMBER, "Passes up to this: `0.01`, `1%`, `500ms`, `256Mi`.", aliases=("below", "less_than")),

@@ -2,22 +2,12 @@
 
 import math
 from collections.abc import Iterator
-from typing import Final
 from urllib.parse import urlsplit
 
+from core.analysis.queries import METRICS, VARIABLES, QueryError, fill
 from core.environments.problems import SettingsProblem, at_least, within
 from core.environments.settings import Analysis, Canary, Check, EnvironmentSettings, Probe
 from core.pipeline.report import did_you_mean
-
-METRICS: Final = (
-    "error-rate",
-    "latency-p50",
-    "latency-p90",
-    "latency-p95",
-    "latency-p99",
-    "memory",
-    "requests",
-)
 
 
 def analysis_problems(settings: EnvironmentSettings) -> Iterator[SettingsProblem]:
@@ -58,6 +48,8 @@ def _check(check: Check, baseline: bool) -> Iterator[SettingsProblem]:
     elif check.metric and check.metric not in METRICS:
         hint = did_you_mean(check.metric, METRICS) or f"choose from {', '.join(METRICS)}"
         yield SettingsProblem("metric", "metric-unknown", f"there is no metric '{check.metric[:80]}'; {hint}")
+    if check.query:
+        yield from _query(check.query)
     yield from at_least(0, "min_samples", check.min_samples)
     yield from at_least(0, "initial_delay_seconds", check.initial_delay_seconds)
     yield from at_least(0, "failure_limit", check.failure_limit)
@@ -65,6 +57,13 @@ def _check(check: Check, baseline: bool) -> Iterator[SettingsProblem]:
     yield from at_least(0, "consecutive_error_limit", check.consecutive_error_limit)
     yield from _bounds(check)
     yield from _comparison(check, baseline)
+
+
+def _query(query: str) -> Iterator[SettingsProblem]:
+    try:
+        fill(query, dict.fromkeys(VARIABLES, "x"))
+    except QueryError as error:
+        yield SettingsProblem("query", "query-invalid", str(error))
 
 
 def _bounds(check: Check) -> Iterator[SettingsProblem]:

@@ -7,23 +7,25 @@ from core.pipeline.shapes import Either, Key, MapOf, Record
 from core.pipeline.vocabulary import LONG_TIMEOUT, PER_STAGE, SHORT, VARIABLE, WITH_ENV
 
 STRATEGIES: Final = ("recreate", "rolling", "blue-green", "canary")
-DIGEST_PATTERN: Final = r"sha256:[0-9a-f]{64}"
 
 ENVIRONMENT_TEXT = Text(WITH_ENV, SHORT, what="an environment", may_be_empty=False)
 STRATEGY_NAME = Choice("strategy", STRATEGIES, "unknown-strategy")
 WAIT = Flag()
+
+RELEASE_IMAGE = Text(PER_STAGE, 500, r"[A-Za-z0-9][A-Za-z0-9._/:@+-]*", "an image", "bad-image")
+RELEASE_DIGEST = Text(PER_STAGE, 100, r"sha256:[0-9a-f]{64}", "a digest: sha256 and 64 hex digits", "bad-digest")
 
 RELEASE = Record(
     "'release'",
     (
         Key(
             "image",
-            Text(PER_STAGE, 500, r"[A-Za-z0-9][A-Za-z0-9._/:@+-]*", "an image", "bad-image"),
+            RELEASE_IMAGE,
             "A container image that an earlier stage built.",
         ),
         Key(
             "digest",
-            Text(PER_STAGE, 100, DIGEST_PATTERN, "a digest: sha256 and 64 hex digits", "bad-digest"),
+            RELEASE_DIGEST,
             "Its id: a release is one content for ever. `${{ stages.build.outputs.digest }}`.",
             aliases=("id",),
         ),

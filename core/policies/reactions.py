@@ -1,11 +1,11 @@
 """All policies: which reactions each event sets off."""
 
 from core.aggregate import Policy
-from core.policies import catalog, concurrency, deployments, environments, jobs, rollouts
+from core.policies import catalog, concurrency, deploy_stages, deployments, environments, jobs, rollouts
 
 POLICIES: dict[str, tuple[Policy, ...]] = {
     "trigger.accepted": (catalog.request_run,),
-    "run.planned": (concurrency.enter_group, concurrency.set_schedules),
+    "run.planned": (concurrency.enter_group, concurrency.set_schedules, deploy_stages.set_environments),
     "run.rerun_requested": (concurrency.enter_group,),
     "run.finished": (concurrency.leave_group,),
     "concurrency.run_admitted": (concurrency.admit_run,),
@@ -19,7 +19,11 @@ POLICIES: dict[str, tuple[Policy, ...]] = {
     "queue.job_moved": (jobs.move_job,),
     "job.move_refused": (jobs.drop_stray,),
     "pool.restored": (jobs.recall_jobs,),
-    "app.rollout_accepted": (rollouts.create_release, rollouts.start_rollout),
+    "stage.deploy_requested": (deploy_stages.request_rollout,),
+    "stage.deploy_cancel_requested": (deploy_stages.abort_rollout,),
+    "app.rollout_accepted": (rollouts.create_release, rollouts.start_rollout, deploy_stages.note_rollout),
+    "app.rollout_refused": (deploy_stages.refuse_deploy,),
+    "rollout.finished": (deploy_stages.finish_deploy,),
     "rollout.wave_started": (rollouts.start_deployments,),
     "rollout.deployments_steered": (rollouts.steer_deployments,),
     "deployment.requested": (deployments.enter_environment,),

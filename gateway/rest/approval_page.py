@@ -6,18 +6,16 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import HTMLResponse
 
-from core.eventlog.envelope import Stream
-from core.ids import region_of_run
-from core.rollouts.commands import COMMANDS, ApproveRollout
+from core.rollouts.commands import ApproveRollout
 from gateway.approval_links import ApprovalLink
 from gateway.auth import Principal, require
 from gateway.dependencies import Gateway
 from gateway.errors import ApiError
 from gateway.idempotency import single_id
 from gateway.rest.approval_html import approval_page, message_page
+from gateway.rest.rollout_lookup import rollout_document, rollout_target
 from gateway.state import GatewayState
-from gateway.writes import Target, Undecided, Write
-from projections.queries.rollout_detail import rollout_detail
+from gateway.writes import Undecided, Write
 from projections.queries.rollout_types import RolloutDetail
 
 router = APIRouter(tags=["approvals"])
@@ -64,10 +62,7 @@ async def _parties(gateway: GatewayState, link: ApprovalLink) -> tuple[Principal
         detail = f"{link.person} is not known any more, or the token that asked for this link was revoked."
         raise ApiError(403, "approval-link-revoked", detail)
     require(person, "approver")
-    rollout = await rollout_detail(gateway.services.db, link.rollout_id)
-    if rollout is None:
-        raise ApiError(404, "rollout-unknown", f"There is no rollout '{link.rollout_id}'.")
-    return person, rollout
+    return person, await rollout_document(gateway, link.rollout_id)
 
 
 async def _choice(request: Request) -> tuple[bool, str]:
@@ -88,9 +83,8 @@ async def _vote(
 ) -> None:
     command_id = single_id(gateway.services.random_text(32))
     write = Write(gateway, person.name, request.state.correlation_id, command_id, None)
-    target = Target(Stream("rollout", rollout.id), region_of_run(rollout.id), COMMANDS)
     command = ApproveRollout(by=person.name, groups=person.groups, approve=approve, comment=comment)
-    await write.decide(target, command)
+    await write.decide(await rollout_target(gateway, rollout.id), command)
 
 
 def _page(html: str, status: int) -> HTMLResponse:

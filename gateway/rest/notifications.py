@@ -45,7 +45,7 @@ async def send_test(name: NamePart, gateway: Gateway, write: Writing, caller: Ca
 
 
 @router.get("/subscriptions/{name}/deliveries", **answers(Page[NotificationLine]))
-async def list_deliveries(
+async def list_notifications(
     name: NamePart,
     gateway: Gateway,
     state: Annotated[NotificationState | None, Query()] = None,
@@ -58,13 +58,13 @@ async def list_deliveries(
 
 
 @router.get("/subscriptions/{name}/deliveries/{delivery}", **answers(NotificationDetail))
-async def get_delivery(name: NamePart, delivery: IdPart, gateway: Gateway) -> Json:
+async def get_notification(name: NamePart, delivery: IdPart, gateway: Gateway) -> Json:
     """One of them, with the event and every attempt."""
     return Json(await _existing(gateway, name, delivery))
 
 
 @router.post("/subscriptions/{name}/deliveries/{delivery}/redeliver", **decides(Sending))
-async def redeliver(name: NamePart, delivery: IdPart, gateway: Gateway, write: Writing) -> Json:
+async def redeliver_notification(name: NamePart, delivery: IdPart, gateway: Gateway, write: Writing) -> Json:
     """Deliver it (again) now, under the same id. One that waits for its next attempt waits no longer."""
     found = await _existing(gateway, name, delivery)
     notification = Notification(

@@ -217,10 +217,13 @@ def connector_topics(settings: Settings) -> dict[str, tuple[str, ...]]:
     from agents.connectors.notifications.dispatcher import Notifications
     from agents.connectors.notifications.sender import NotificationSender
     from agents.deployer.connector import Deployer
+    from agents.metrics.sampler import Sampler
 
     every = (Ingest, Definition, CommitStatus, Notifications, NotificationSender)
     connectors = {f"sealane-{each.name}": each.topics for each in every}
-    return connectors | {f"sealane-deployer-{region}": Deployer.topics for region in settings.regions}
+    for region in settings.regions:
+        connectors |= {f"sealane-deployer-{region}": Deployer.topics, f"sealane-sampler-{region}": Sampler.topics}
+    return connectors
 
 
 def projection_loops(settings: Settings) -> dict[str, Loop]:

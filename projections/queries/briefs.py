@@ -3,18 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
+from core.deployments.strategies import chosen
 from core.environments.release import Release
-from core.environments.settings import Risk
+from core.environments.settings import EnvironmentSettings
 from projections.queries.database import ReadSide, Snapshot, sql
 from projections.queries.rollout_types import ReleaseBrief
-
-# As core/deployments/strategies.py chooses where an environment names none.
-STRATEGY_OF_RISK: dict[Risk, str] = {
-    "low": "rolling",
-    "medium": "rolling",
-    "high": "canary",
-    "critical": "blue-green",
-}
 
 
 def brief(release: dict[str, Any] | None) -> ReleaseBrief | None:
@@ -33,11 +28,10 @@ def known(release: dict[str, Any] | None, release_id: str) -> ReleaseBrief:
     return brief(release) or ReleaseBrief(id=release_id)
 
 
-def strategy_of(settings: dict[str, Any] | None) -> str:
-    """The strategy's name, from the JSON of an environment's settings."""
-    settings = settings or {}
-    strategy = settings.get("strategy")
-    return str(strategy["kind"] if strategy else STRATEGY_OF_RISK[settings.get("risk", "medium")])
+def strategy_of(settings: dict[str, Any]) -> str:
+    """The name of the strategy that is used, from the JSON of an environment's settings."""
+    known = msgspec.convert(settings, EnvironmentSettings)
+    return str(chosen(known, known.target).__struct_config__.tag)
 
 
 async def version_of(db: ReadSide | Snapshot, streams: Sequence[str]) -> int:

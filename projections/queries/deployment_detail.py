@@ -105,9 +105,7 @@ def _rollback(row: RowMapping) -> Rollback | None:
 
 
 def _steps(row: RowMapping, actions: Rows) -> tuple[DeploymentStep, ...]:
-    # What is done at once is the way back.
-    forward = [action for action in actions if action["reached_at"] is not None and not action["at_once"]]
-    reached = {action["step"]: action["reached_at"] for action in reversed(forward)}
+    reached = {action["step"]: action["reached_at"] for action in reversed(actions) if action["reached_at"] is not None}
     return tuple(
         DeploymentStep(
             index=index,

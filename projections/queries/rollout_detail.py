@@ -88,9 +88,10 @@ def _stop(row: RowMapping, word: str) -> Stop | None:
     if row[f"{word}_at"] is None:
         return None
     if word == "halted":
-        return Stop(at=row["halted_at"], code=row["halted_code"], reason=row["halted_detail"])
-    code = row["aborted_code"] if word == "aborted" else ""
-    return Stop(at=row[f"{word}_at"], by=row[f"{word}_by"], code=code, reason=row[f"{word}_reason"])
+        said = {"code": row["halted_code"], "reason": row["halted_detail"]}
+        return Stop(at=row["halted_at"], until=row["halted_until"], **said)
+    known = {"code": row["aborted_code"]} if word == "aborted" else {"until": row["paused_until"]}
+    return Stop(at=row[f"{word}_at"], by=row[f"{word}_by"], reason=row[f"{word}_reason"], **known)
 
 
 def as_approval(row: RowMapping, rollout: RowMapping, votes: Rows) -> RolloutApproval:

@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from core.analysis.tally import Judged
 from core.deployments.commands import ProbeResult
 from projections.queries.run_types import ApprovalState, Vote
 
@@ -17,6 +18,7 @@ RolloutState = Literal[
     "pre_deploy",
     "deploying",
     "baking",
+    "watching",
     "halted",
     "paused",
     "aborting",
@@ -114,12 +116,13 @@ class Bake(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stop(msgspec.Struct, frozen=True, kw_only=True):
-    """A pause, a halt or an abort: by whom (nobody: it stopped itself) and why."""
+    """A pause, a halt or an abort: by whom (nobody: it stopped itself) and why. At `until` it ends for good."""
 
     at: datetime
     by: str = ""
     code: str = ""
     reason: str = ""
+    until: datetime | None = None
 
 
 class SetNow(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,7 +164,10 @@ class Rollback(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
-    """What the deployer was asked for, and when the target was so. `sets`: name, role, replicas and weight of each."""
+    """What the deployer was asked for, and when the target was so, or why not. `step` -1: going back.
+
+    `sets`: name, role, replicas and weight of each.
+    """
 
     action: int
     epoch: int
@@ -171,6 +177,10 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     requested_at: datetime
     answer_by: datetime | None
     reached_at: datetime | None
+    failed_at: datetime | None
+    code: str
+    detail: str
+    retry_at: datetime | None
     probes: tuple[ProbeResult, ...]
 
 
@@ -182,16 +192,19 @@ class TrafficShift(msgspec.Struct, frozen=True, kw_only=True):
 class HealthReport(msgspec.Struct, frozen=True, kw_only=True):
     lost: bool
     detail: str
+    recover_by: datetime | None
     sets: tuple[SetNow, ...]
     reported_at: datetime
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):
-    """One sample's answer to one check. `outcome`: value | empty | too-few | error."""
+    """One sample's answer to one check. `outcome`: value | empty | too-few | error; `result`, what it was taken for:
+    passed | failed | inconclusive | error | pending."""
 
     number: int
     at: datetime
     outcome: str
+    result: str
     value: float | None
     baseline: float | None
     requests: int | None
@@ -244,6 +257,7 @@ class DeploymentDetail(Deployment, frozen=True, kw_only=True):
     """All of a deployment but its older samples. `holds`: the step waits for a promotion; else it ends at `hold_until`.
 
     `weights` are percent of the requests by set, `sets` what the target last showed, `samples` how many there are.
+    `current` is the release that was there before.
     """
 
     epoch: int | None
@@ -258,6 +272,9 @@ class DeploymentDetail(Deployment, frozen=True, kw_only=True):
     rollback: Rollback | None
     rollback_to: str | None
     now_on: str | None
+    current: str | None
+    analysis: str | None
+    analysis_detail: str
     activated_at: datetime | None
     watch_until: datetime | None
     watch_ended: str | None
@@ -286,6 +303,7 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: datetime | None
     watching: bool
     watched_at: datetime | None
+    breached: bool
     requests: int | None
     deployment: DeploymentDetail | None
 
@@ -315,12 +333,14 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     recorded_at: datetime | None
     total_requests: int | None
     probes: tuple[ProbeResult, ...]
+    judged: tuple[Judged, ...]
     measurements: tuple["Measured", ...]
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
     check: str
     outcome: str
+    result: str
     value: float | None
     baseline: float | None
     requests: int | None

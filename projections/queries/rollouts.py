@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, RowMapping, and_, case, func, select
+from sqlalchemy import ColumnElement, RowMapping, and_, case, exists, func, select
 
 from projections.queries.briefs import known, strategy_of
 from projections.queries.cursors import Keyset, bounded
@@ -12,7 +12,7 @@ from projections.queries.database import ReadSide, convert
 from projections.queries.rollout_types import Rollout
 from projections.queries.runs import duration
 from projections.queries.types import Page
-from projections.tables.rollouts import rollout_approvals, rollout_votes, rollouts
+from projections.tables.rollouts import rollout_approvals, rollout_placements, rollout_votes, rollouts
 
 _r = rollouts.c
 _NEWEST = Keyset(_r.created_at, _r.id)
@@ -30,10 +30,19 @@ class RolloutFilter(msgspec.Struct, frozen=True, kw_only=True):
     unfinished: bool = False
 
 
+def _watches() -> ColumnElement[bool]:
+    """All its regions are done, and some deployment may still be found at fault."""
+    placed = rollout_placements.c
+    watching = exists().where(placed.rollout_id == _r.id, placed.watching)
+    under_way = exists().where(placed.rollout_id == _r.id, placed.finished_at.is_(None))
+    return and_(_r.state == "deploying", _r.wave + 1 == func.jsonb_array_length(_r.waves), watching, ~under_way)
+
+
 STATE = case(
     (_r.state == "finished", "finished"),
     (_r.halted_at.is_not(None), "halted"),
     (_r.paused_at.is_not(None), "paused"),
+    (_watches(), "watching"),
     else_=_r.state,
 ).label("state")
 _MISSING = (
@@ -107,6 +116,8 @@ def _reason(row: RowMapping) -> str:
             return f"paused by {row['paused_by']}" + (f": {row['paused_reason']}" if row["paused_reason"] else "")
         case "aborting":
             return f"aborted by {row['aborted_by']}" + (f": {row['aborted_reason']}" if row["aborted_reason"] else "")
+        case "watching":
+            return "all regions are done; a breach still takes it back"
         case "baking":
             requests = f" and {row['bake_min_requests']} requests in each region" if row["bake_min_requests"] else ""
             return f"bakes until {row['bake_until']:%H:%M:%S} UTC{requests}"

@@ -63,6 +63,9 @@ deployments = Table(
     maybe_number("rollback_sample"),
     text("rollback_by"),
     maybe_text("rollback_to"),
+    maybe_text("current"),
+    maybe_text("analysis"),
+    text("analysis_detail"),
     time("requested_at"),
     maybe_time("started_at"),
     maybe_time("deadline_at"),
@@ -79,7 +82,7 @@ deployments = Table(
     **BUSY,
 )
 
-# What the deployer was asked for. `reached_at`: the target was as wished.
+# What the deployer was asked for (`step` -1: going back). `reached_at`: the target was as wished.
 deployment_actions = Table(
     "deployment_actions",
     metadata,
@@ -92,6 +95,10 @@ deployment_actions = Table(
     time("requested_at"),
     maybe_time("answer_by"),
     maybe_time("reached_at"),
+    maybe_time("failed_at"),
+    text("code"),
+    text("detail"),
+    maybe_time("retry_at"),
     json_list("probes"),
 )
 
@@ -112,6 +119,7 @@ deployment_health = Table(
     maybe_json("status"),
     flag("lost"),
     text("detail"),
+    maybe_time("recover_by"),
     time("reported_at"),
 )
 
@@ -125,6 +133,7 @@ samples = Table(
     maybe_time("recorded_at"),
     Column("total_requests", BigInteger),
     json_list("probes"),
+    json_list("judged"),
 )
 
 measurements = Table(
@@ -134,6 +143,7 @@ measurements = Table(
     key("check_name"),
     key_number("number"),
     text("outcome"),
+    text("result"),
     Column("value", Double),
     Column("baseline", Double),
     Column("requests", BigInteger),

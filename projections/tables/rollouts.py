@@ -60,7 +60,9 @@ rollouts = Table(
     maybe_time("halted_at"),
     text("halted_code"),
     text("halted_detail"),
+    maybe_time("halted_until"),
     maybe_time("paused_at"),
+    maybe_time("paused_until"),
     text("paused_by"),
     text("paused_reason"),
     maybe_time("aborted_at"),
@@ -96,6 +98,7 @@ rollout_placements = Table(
     maybe_time("finished_at"),
     flag("watching"),
     maybe_time("watched_at"),
+    flag("breached"),
 )
 
 # Requests the new release has had in a region, as the bake counts them.

@@ -3,7 +3,9 @@
 from typing import Any
 
 from core.deployments.events import (
+    ActionFailed,
     ActionRequested,
+    AnalysisConcluded,
     DeploymentFinished,
     DeploymentPaused,
     DeploymentPromoted,
@@ -47,6 +49,7 @@ def requested(fact: Fact, changes: Changes) -> None:
         correlation_id=fact.event.correlation_id,
         state="requested",
         requested_at=fact.at,
+        deadline_at=message.give_up_at,
     )
 
 
@@ -59,6 +62,7 @@ def started(fact: Fact, changes: Changes) -> None:
         state="moving",
         epoch=message.epoch,
         steps=as_json(message.steps),
+        current=message.current.id if message.current else None,
         rollback_to=message.rollback_to.id if message.rollback_to else None,
         started_at=fact.at,
         deadline_at=message.deadline_at,
@@ -69,7 +73,9 @@ def started(fact: Fact, changes: Changes) -> None:
 def action_requested(fact: Fact, changes: Changes) -> None:
     message: ActionRequested = fact.message
     going = {"state": "moving", "reached_at": None, "hold_until": None, "holds": False}
-    _set(fact, changes, step=message.step, action=message.action, answer_by=message.answer_by, **going)
+    # The way back is no step: how far it had come stays to be seen.
+    forward = {"step": message.step} if message.step >= 0 else {}
+    _set(fact, changes, action=message.action, answer_by=message.answer_by, **forward, **going)
     changes.put(
         deployment_actions,
         deployment_id=fact.id,
@@ -88,6 +94,21 @@ def action_requested(fact: Fact, changes: Changes) -> None:
     )
 
 
+@HANDLERS.on(ActionFailed)
+def action_failed(fact: Fact, changes: Changes) -> None:
+    message: ActionFailed = fact.message
+    _set(fact, changes, answer_by=None, status=as_json(message.status))
+    changes.set(
+        deployment_actions,
+        (fact.id, message.action),
+        failed_at=fact.at,
+        code=message.code,
+        detail=message.detail,
+        retry_at=message.retry_at,
+        probes=as_json(message.probes),
+    )
+
+
 @HANDLERS.on(StepReached)
 def step_reached(fact: Fact, changes: Changes) -> None:
     message: StepReached = fact.message
@@ -95,7 +116,6 @@ def step_reached(fact: Fact, changes: Changes) -> None:
         fact,
         changes,
         state="holding",
-        step=message.step,
         answer_by=None,
         reached_at=fact.at,
         hold_until=message.hold_until,
@@ -127,6 +147,7 @@ def health_reported(fact: Fact, changes: Changes) -> None:
         status=status,
         lost=message.lost,
         detail=message.detail,
+        recover_by=message.recover_by,
         reported_at=fact.at,
     )
 
@@ -165,6 +186,12 @@ def rollback_triggered(fact: Fact, changes: Changes) -> None:
         holds=False,
         **_NO_PAUSE,
     )
+
+
+@HANDLERS.on(AnalysisConcluded)
+def analysis_concluded(fact: Fact, changes: Changes) -> None:
+    message: AnalysisConcluded = fact.message
+    _set(fact, changes, analysis=message.outcome, analysis_detail=message.detail)
 
 
 @HANDLERS.on(ReleaseActivated)

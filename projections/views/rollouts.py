@@ -1,5 +1,7 @@
 """Rollouts: waves, bakes, halts, and how each region's part ended."""
 
+from typing import Any
+
 from core.rollouts.events import (
     BakeFinished,
     BakeStarted,
@@ -22,6 +24,16 @@ from projections.tables.rollouts import rollout_hooks, rollout_placements, rollo
 from projections.views.handlers import Handlers, as_json
 
 HANDLERS = Handlers("rollout")
+_GOING: dict[str, Any] = {
+    "halted_at": None,
+    "halted_code": "",
+    "halted_detail": "",
+    "halted_until": None,
+    "paused_at": None,
+    "paused_by": "",
+    "paused_reason": "",
+    "paused_until": None,
+}
 
 
 @HANDLERS.on(RolloutRequested)
@@ -91,9 +103,6 @@ def wave_started(fact: Fact, changes: Changes) -> None:
         (fact.id,),
         state="rolling_back" if message.rollback else "deploying",
         wave=message.index,
-        # A breach in the watch takes back what had succeeded.
-        outcome=None,
-        finished_at=None,
         bake_until=None,
         bake_min_requests=0,
         bake_give_up_at=None,
@@ -121,7 +130,10 @@ def region_finished(fact: Fact, changes: Changes) -> None:
 
 @HANDLERS.on(WatchOver)
 def watch_over(fact: Fact, changes: Changes) -> None:
-    changes.set(rollout_placements, (fact.id, fact.message.deployment_id), watching=False, watched_at=fact.at)
+    message: WatchOver = fact.message
+    blamed = {"breached": True, "code": message.code, "detail": message.detail} if message.breach else {}
+    key = (fact.id, message.deployment_id)
+    changes.set(rollout_placements, key, watching=False, watched_at=fact.at, **blamed)
 
 
 @HANDLERS.on(BakeStarted)
@@ -152,29 +164,27 @@ def bake_finished(fact: Fact, changes: Changes) -> None:
 @HANDLERS.on(RolloutHalted)
 def halted(fact: Fact, changes: Changes) -> None:
     message: RolloutHalted = fact.message
-    said = {"halted_code": message.code, "halted_detail": message.detail}
+    said = {"halted_code": message.code, "halted_detail": message.detail, "halted_until": message.expires_at}
     changes.set(rollouts, (fact.id,), halted_at=fact.at, **said)
 
 
 @HANDLERS.on(RolloutPaused)
 def paused(fact: Fact, changes: Changes) -> None:
     message: RolloutPaused = fact.message
-    said = {"paused_by": message.by, "paused_reason": message.reason}
+    said = {"paused_by": message.by, "paused_reason": message.reason, "paused_until": message.expires_at}
     changes.set(rollouts, (fact.id,), paused_at=fact.at, **said)
 
 
 @HANDLERS.on(RolloutResumed)
 def resumed(fact: Fact, changes: Changes) -> None:
-    going = {"paused_at": None, "paused_by": "", "paused_reason": ""}
-    changes.set(rollouts, (fact.id,), halted_at=None, halted_code="", halted_detail="", **going)
+    changes.set(rollouts, (fact.id,), **_GOING)
 
 
 @HANDLERS.on(RolloutAborted)
 def aborted(fact: Fact, changes: Changes) -> None:
     message: RolloutAborted = fact.message
     said = {"aborted_by": message.by, "aborted_reason": message.reason, "aborted_code": message.code}
-    going = {"paused_at": None, "paused_by": "", "paused_reason": "", "halted_at": None}
-    changes.set(rollouts, (fact.id,), state="aborting", aborted_at=fact.at, **said, **going)
+    changes.set(rollouts, (fact.id,), state="aborting", aborted_at=fact.at, **said, **_GOING)
 
 
 @HANDLERS.on(RolloutFinished)

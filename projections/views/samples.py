@@ -25,7 +25,9 @@ def recorded(fact: Fact, changes: Changes) -> None:
         recorded_at=fact.at,
         total_requests=message.total_requests,
         probes=as_json(message.probes),
+        judged=as_json(message.judged),
     )
+    results = {each.check: each.result for each in message.judged}
     for each in message.measurements:
         changes.put(
             measurements,
@@ -37,5 +39,6 @@ def recorded(fact: Fact, changes: Changes) -> None:
             baseline=each.baseline,
             requests=each.requests,
             detail=each.detail,
+            result=results.get(each.check, ""),
             recorded_at=fact.at,
         )

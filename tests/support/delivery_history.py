@@ -6,6 +6,7 @@ shop declares staging (us-east) and production (us-east, then eu-west; a canary 
 from datetime import timedelta
 from typing import Any
 
+from core.analysis.tally import Judged
 from core.catalog.events import EnvironmentsSet, ReleaseCreated
 from core.deployments.commands import Measurement, ProbeResult
 from core.deployments.events import (
@@ -255,6 +256,7 @@ class Deploying:
             region=self._place["region"],
             number=number,
             measurements=measurements,
+            judged=tuple(Judged(each.check, "passed") for each in measurements),
             total_requests=40 * number,
         )
         self._tell(asked, answer)
@@ -315,7 +317,7 @@ class Deploying:
                 sample=sample,
             )
         )
-        self._act(0, 0, at_once=True)
+        self._act(-1, 0, at_once=True)
         self._tell(HealthReported(status=TargetStatus(sets=(self._status(0),)), detail="an instance ended"))
         self._tell_place(
             ReleaseQuarantined(release_id=self._wanted.id, reason="error-rate was 0.05", deployment_id=self._id)

@@ -69,7 +69,7 @@ def purl(release: Release) -> str:
     """The package URL (purl) of what a release deploys."""
     artifact = release.artifact
     if artifact.kind == "image":
-        name = artifact.location.partition("@")[0]
+        name = release.app if artifact.location == artifact.digest else artifact.location.partition("@")[0]
         repository, _, last = name.rpartition("/")
         last = last.partition(":")[0]
         where = f"?repository_url={quote(f'{repository}/{last}', safe='/')}" if repository else ""

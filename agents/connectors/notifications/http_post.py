@@ -153,7 +153,7 @@ async def _said(answer: httpx.Response) -> str:
     """The beginning of the body, for people; a body that breaks off says what it said so far."""
     said = b""
     try:
-        async for chunk in answer.aiter_raw(SAID_BYTES):
+        async for chunk in answer.aiter_raw():
             said += chunk
             if len(said) >= SAID_BYTES:
                 break

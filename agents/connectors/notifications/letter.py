@@ -80,7 +80,7 @@ def letter(attempt: Attempt, sender: str) -> EmailMessage:
     found["Auto-Submitted"] = "auto-generated"
     lines = [notification.title, "", *(f"{name}: {value}" for name, value in facts(notification).items())]
     lines += ["", notification.link] if notification.link else []
-    lines += ["", f"Sent because of the subscription '{attempt.subscription}'. Id: {notification.id}"]
+    lines += ["", f"Sent because of the subscription '{attempt.subscription}'.", f"Id: {notification.id}"]
     found.set_content("\n".join(lines))
     return found
 

@@ -26,6 +26,10 @@ STATEMENTS = (
         requested_at TIMESTAMP WITH TIME ZONE NOT NULL,
         answer_by TIMESTAMP WITH TIME ZONE,
         reached_at TIMESTAMP WITH TIME ZONE,
+        failed_at TIMESTAMP WITH TIME ZONE,
+        code TEXT DEFAULT '' NOT NULL,
+        detail TEXT DEFAULT '' NOT NULL,
+        retry_at TIMESTAMP WITH TIME ZONE,
         probes JSONB DEFAULT '[]' NOT NULL,
         PRIMARY KEY (deployment_id, action)
     )""",
@@ -35,6 +39,7 @@ STATEMENTS = (
         status JSONB,
         lost BOOLEAN DEFAULT 'false' NOT NULL,
         detail TEXT DEFAULT '' NOT NULL,
+        recover_by TIMESTAMP WITH TIME ZONE,
         reported_at TIMESTAMP WITH TIME ZONE NOT NULL,
         PRIMARY KEY (deployment_id, version)
     )""",
@@ -85,6 +90,9 @@ STATEMENTS = (
         rollback_sample INTEGER,
         rollback_by TEXT DEFAULT '' NOT NULL,
         rollback_to TEXT,
+        current TEXT,
+        analysis TEXT,
+        analysis_detail TEXT DEFAULT '' NOT NULL,
         requested_at TIMESTAMP WITH TIME ZONE NOT NULL,
         started_at TIMESTAMP WITH TIME ZONE,
         deadline_at TIMESTAMP WITH TIME ZONE,
@@ -106,6 +114,7 @@ STATEMENTS = (
         check_name TEXT NOT NULL,
         number BIGINT NOT NULL,
         outcome TEXT DEFAULT '' NOT NULL,
+        result TEXT DEFAULT '' NOT NULL,
         value DOUBLE PRECISION,
         baseline DOUBLE PRECISION,
         requests BIGINT,
@@ -243,6 +252,7 @@ STATEMENTS = (
         finished_at TIMESTAMP WITH TIME ZONE,
         watching BOOLEAN DEFAULT 'false' NOT NULL,
         watched_at TIMESTAMP WITH TIME ZONE,
+        breached BOOLEAN DEFAULT 'false' NOT NULL,
         PRIMARY KEY (rollout_id, deployment_id)
     )""",
     """CREATE TABLE rollout_requests (
@@ -289,7 +299,9 @@ STATEMENTS = (
         halted_at TIMESTAMP WITH TIME ZONE,
         halted_code TEXT DEFAULT '' NOT NULL,
         halted_detail TEXT DEFAULT '' NOT NULL,
+        halted_until TIMESTAMP WITH TIME ZONE,
         paused_at TIMESTAMP WITH TIME ZONE,
+        paused_until TIMESTAMP WITH TIME ZONE,
         paused_by TEXT DEFAULT '' NOT NULL,
         paused_reason TEXT DEFAULT '' NOT NULL,
         aborted_at TIMESTAMP WITH TIME ZONE,
@@ -315,6 +327,7 @@ STATEMENTS = (
         recorded_at TIMESTAMP WITH TIME ZONE,
         total_requests BIGINT,
         probes JSONB DEFAULT '[]' NOT NULL,
+        judged JSONB DEFAULT '[]' NOT NULL,
         PRIMARY KEY (deployment_id, number)
     )""",
 )

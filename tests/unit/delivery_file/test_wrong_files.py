@@ -89,6 +89,14 @@ WRONG = {
         one(CHECK + "metric: memory, min: 2, max: 1}]}"),
         "5:47 bounds-crossed analysis.checks[0].min",
     ),
+    "a variable that nothing fills in": (
+        one(CHECK + "name: a, query: 'x{v=\"$versoin\"}', max: 1}]}"),
+        "5:42 query-invalid analysis.checks[0].query",
+    ),
+    "a query whose text never ends": (
+        one(CHECK + "name: a, query: 'x{v=\"a}', max: 1}]}"),
+        "5:42 query-invalid analysis.checks[0].query",
+    ),
     "a comparison without a canary": (
         one("strategy: rolling", CHECK + "metric: memory, compare: true}]}"),
         "6:51 baseline-missing analysis.checks[0].compare",
