@@ -63,14 +63,20 @@ class Showcase:
         return bool(document["outcome"] == "success")
 
     def _approve(self, rollout_id: str) -> None:
-        """Play the person that is waited for, after a while."""
+        """Play the person that is waited for, after a while. Who reads may be quicker, or say no."""
+        try:
+            self._play_approver(rollout_id)
+        except CliError as error:
+            self._say(f"not approved by the tour: {error}")
+
+    def _play_approver(self, rollout_id: str) -> None:
         path = f"/api/v1/rollouts/{rollout_id}"
         waited = 0.0
         while (rollout := self._client.get(path))["state"] in ("requested", "waiting_approval"):
             if waited >= APPROVAL_SECONDS:
                 name = f"{rollout['app']}@{rollout['number']}"
                 self._say(f"approved as you would in a second terminal: sealane approve '{name}'")
-                self._client.post(f"{path}/approve", {"comment": "approved by the tour of 'sealane up'"})
+                self._client.post(f"{path}/approvals", {"comment": "approved by the tour of 'sealane up'"})
                 return
             waited += POLL_SECONDS if rollout["state"] == "waiting_approval" else 0.0
             time.sleep(POLL_SECONDS)
