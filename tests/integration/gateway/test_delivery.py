@@ -1,117 +1,20 @@
 """Delivery over the API: releases come in, go through environments, and back; who may what, and what is refused."""
 
-import io
 import re
-import tarfile
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
 from gateway.cli.client import Client
+from tests.support.delivery_shop import Shop, archive, held, person
 from tests.support.deployer_hand import DeployerHand
 from tests.support.gateway_house import GatewayHouse
 
 Json = dict[str, Any]
 
-DELIVERY = b"""
-environments:
-  staging:
-    regions: [us-east]
-    strategy: recreate
-    target: {process: {command: ./serve}}
-  canary:
-    regions: [us-east]
-    strategy:
-      canary:
-        steps: [{weight: 10, for: manual}, {weight: 100}]
-        analysis: {interval: 1s, checks: [{metric: error-rate, max: 0.01}]}
-    target: {process: {command: ./serve}}
-  production:
-    regions: [us-east, eu-west]
-    waves: [[us-east], [eu-west]]
-    strategy: rolling
-    approval: {count: 1, prevent_self_approval: true}
-    target: {process: {command: ./serve}}
-"""
 
-
-@pytest.fixture(scope="module")
-def hand(house: GatewayHouse) -> Iterator[DeployerHand]:
-    with DeployerHand(house) as playing:
-        yield playing
-
-
-@pytest.fixture
-def shop(house: GatewayHouse, app: str) -> "Shop":
-    return Shop(house, app)
-
-
-class Shop:
-    """An app with environments, and what people do with it. Every answer's token goes along with what follows."""
-
-    def __init__(self, house: GatewayHouse, app: str) -> None:
-        self.house = house
-        self.app = app
-        self.api = house.client(house.admin_token)
-        self.ok(self.api.put(f"/api/v1/apps/{app}/environments", content=DELIVERY))
-
-    def ok(self, answer: httpx.Response) -> Json:
-        assert answer.status_code < 300, answer.text
-        if token := answer.headers.get("Sealane-Consistency"):
-            self.api.headers["Sealane-Consistency"] = token
-        found: Json = answer.json()
-        return found
-
-    def post(self, path: str, **body: Any) -> Json:
-        return self.ok(self.api.post(f"/api/v1{path}", json=body))
-
-    def get(self, path: str, **params: Any) -> Json:
-        return self.ok(self.api.get(f"/api/v1{path}", params=params))
-
-    def refused(self, path: str, **body: Any) -> tuple[int, str]:
-        answer = self.api.post(f"/api/v1{path}", json=body)
-        return answer.status_code, answer.json()["code"]
-
-    def release(self, number: int) -> str:
-        commit = f"{number:x}".rjust(40, "0")
-        release = f"{number}-{commit[-8:]}"
-        self.post(f"/apps/{self.app}/releases", id=release, kind="tree", commit=commit, title=f"change {number}")
-        return release
-
-    def deploy(self, environment: str, **body: Any) -> str:
-        rollout: str = self.post(f"/apps/{self.app}/deployments", environment=environment, **body)["rollout_id"]
-        return rollout
-
-    def rollout_when(self, rollout: str, **wanted: Any) -> Json:
-        found: list[Json] = []
-
-        def met() -> bool:
-            found[:] = [self.get(f"/rollouts/{rollout}")]
-            return all(found[0][name] == value for name, value in wanted.items())
-
-        self.house.wait(met, lambda: str(found)[:3000])
-        return found[0]
-
-    def delivered(self, environment: str, **body: Any) -> Json:
-        return self.rollout_when(self.deploy(environment, **body), state="finished")
-
-    def place(self, environment: str, region: str = "us-east") -> Json:
-        places = self.get(f"/apps/{self.app}/environments/{environment}")["places"]
-        found: Json = next(each for each in places if each["region"] == region)
-        return found
-
-
-def person(house: GatewayHouse, name: str, *roles: str) -> httpx.Client:
-    house.api.post("/api/v1/principals", json={"name": name, "roles": list(roles)})
-    issued = house.api.post(f"/api/v1/principals/{name}/tokens", json={})
-    client = house.client(issued.json()["token"])
-    client.headers["Sealane-Consistency"] = issued.headers["Sealane-Consistency"]
-    return client
-
-
-@pytest.mark.usefixtures("hand")
+@pytest.mark.usefixtures("deployer")
 def test_newest_release_goes_where_it_is_sent(shop: Shop) -> None:
     shop.release(1)
     second = shop.release(2)
@@ -123,7 +26,7 @@ def test_newest_release_goes_where_it_is_sent(shop: Shop) -> None:
     assert environment["places"][0]["release"]["commit"].endswith("2")
 
 
-@pytest.mark.usefixtures("hand")
+@pytest.mark.usefixtures("deployer")
 def test_release_of_another_environment_is_promoted(shop: Shop) -> None:
     first = shop.release(1)
     shop.delivered("staging")
@@ -135,7 +38,7 @@ def test_release_of_another_environment_is_promoted(shop: Shop) -> None:
     )
 
 
-@pytest.mark.usefixtures("hand")
+@pytest.mark.usefixtures("deployer")
 def test_canary_waits_for_its_promotion_and_shows_weights_and_samples(shop: Shop) -> None:
     shop.release(1)
     shop.delivered("canary")
@@ -159,28 +62,15 @@ def test_canary_waits_for_its_promotion_and_shows_weights_and_samples(shop: Shop
     assert [each["release"]["id"] for each in history] == [second, "1-00000001"]
 
 
-def held(shop: Shop, rollout: str) -> Json:
-    """The deployment of a rollout that stands at its first step."""
-    found: list[Json] = []
-
-    def met() -> bool:
-        placements = shop.get(f"/rollouts/{rollout}")["placements"]
-        found[:] = [each["deployment"] for each in placements if each["deployment"]]
-        return bool(found) and found[0]["state"] == "holding"
-
-    shop.house.wait(met, lambda: str(found)[:3000])
-    return found[0]
-
-
-def test_breach_takes_it_back_and_keeps_it_out(shop: Shop, hand: DeployerHand) -> None:
+def test_breach_takes_it_back_and_keeps_it_out(shop: Shop, deployer: DeployerHand) -> None:
     first = shop.release(1)
     shop.delivered("canary")
     second = shop.release(2)
-    hand.error_rate = 0.5
+    deployer.error_rate = 0.5
     try:
         found = shop.delivered("canary")
     finally:
-        hand.error_rate = 0.0
+        deployer.error_rate = 0.0
     assert (found["outcome"], found["code"]) == ("rolled_back", "analysis-failed")
     deployment = found["placements"][0]["deployment"]
     assert (deployment["rollback"]["check"], deployment["rollback"]["value"]) == ("error-rate", 0.5)
@@ -193,7 +83,7 @@ def test_breach_takes_it_back_and_keeps_it_out(shop: Shop, hand: DeployerHand) -
     assert again == (409, "release-not-quarantined")
 
 
-@pytest.mark.usefixtures("hand")
+@pytest.mark.usefixtures("deployer")
 def test_rollback_goes_to_what_was_there_before(shop: Shop) -> None:
     where = f"/apps/{shop.app}/rollbacks"
     assert shop.refused(where, environment="staging") == (409, "nothing-to-roll-back-to")
@@ -218,7 +108,7 @@ def test_rollback_goes_to_what_was_there_before(shop: Shop) -> None:
     assert (newest["rollback"], newest["rollout_id"]) == (True, back["id"])
 
 
-@pytest.mark.usefixtures("hand")
+@pytest.mark.usefixtures("deployer")
 def test_rollback_of_what_is_under_way_ends_it(shop: Shop) -> None:
     first = shop.release(1)
     shop.delivered("canary")
@@ -236,7 +126,7 @@ def test_rollback_of_what_is_under_way_ends_it(shop: Shop) -> None:
     assert (again["rollout_id"], again["aborted"]) == (rollout, True)
 
 
-@pytest.mark.usefixtures("hand")
+@pytest.mark.usefixtures("deployer")
 def test_approval_by_somebody_else_lets_it_in(shop: Shop, house: GatewayHouse, unique_name: str) -> None:
     shop.release(1)
     rollout = shop.deploy("production")
@@ -283,7 +173,7 @@ def test_link_of_a_revoked_token_is_worth_nothing(shop: Shop, house: GatewayHous
     assert shop.refused(f"/rollouts/{rollout}/approval-links") == (409, "approval-not-pending")
 
 
-@pytest.mark.usefixtures("hand")
+@pytest.mark.usefixtures("deployer")
 def test_frozen_deployment_waits_until_somebody_overrides(shop: Shop, house: GatewayHouse, unique_name: str) -> None:
     shop.release(1)
     where = f"/apps/{shop.app}/environments/staging"
@@ -347,16 +237,6 @@ def test_archive_that_would_leave_its_folder_is_refused(shop: Shop) -> None:
     assert (answer.status_code, answer.json()["code"]) == (422, "artifact-invalid")
 
 
-def archive(files: dict[str, bytes]) -> bytes:
-    written = io.BytesIO()
-    with tarfile.open(fileobj=written, mode="w:gz") as tar:
-        for name, data in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-    return written.getvalue()
-
-
 def test_delivery_file_is_refused_with_its_places(shop: Shop) -> None:
     bad = b"environments:\n  staging:\n    regions: [us-east]\n    strategy: rowling\n"
     answer = shop.api.put(f"/api/v1/apps/{shop.app}/environments", content=bad)
@@ -386,7 +266,7 @@ def test_what_does_not_exist_is_a_404(shop: Shop) -> None:
     assert shop.refused("/deployments/us-east-0123456789abcdef/abort") == (404, "deployment-unknown")
 
 
-@pytest.mark.usefixtures("hand")
+@pytest.mark.usefixtures("deployer")
 def test_rollout_is_watched_until_it_ends(shop: Shop) -> None:
     shop.release(1)
     rollout = shop.deploy("staging")
@@ -398,7 +278,7 @@ def test_rollout_is_watched_until_it_ends(shop: Shop) -> None:
     assert documents[-1]["placements"][0]["deployment"]["state"] in ("finished", "watching")
 
 
-@pytest.mark.usefixtures("hand")
+@pytest.mark.usefixtures("deployer")
 def test_same_key_is_one_rollout(shop: Shop) -> None:
     shop.release(1)
     key = {"Idempotency-Key": f"deploy-{shop.app}"}
