@@ -2,10 +2,10 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
@@ -57,10 +57,19 @@ class RolloutFollower:
             self.error = error
 
 
-def follow_rollout(client: Client, rollout_id: str, console: Console) -> Json:
-    """Shows it until its end; answers with its last document. Raises CliError when the connection breaks."""
+def follow_rollout(
+    client: Client, rollout_id: str, console: Console, below: Callable[[], Sequence[RenderableType]] = tuple
+) -> Json:
+    """Shows it until its end, and what `below` says under the live picture; answers with its last document.
+
+    Raises CliError when the connection breaks.
+    """
     follower = RolloutFollower(client, rollout_id)
-    return _live(follower, console, whole) if console.is_terminal else _plain(follower, console, None)
+
+    def draw(document: Json, frame: int) -> RenderableType:
+        return Group(whole(document, frame), *below())
+
+    return _live(follower, console, draw) if console.is_terminal else _plain(follower, console, None)
 
 
 def follow_deployment(client: Client, deployment: Json, console: Console) -> Json:
