@@ -133,13 +133,13 @@ def serve(port: int = 0, host: str = "127.0.0.1") -> Service:
 
 
 def main() -> None:
+    ends = {signal.SIGTERM, signal.SIGINT}
+    # Blocked in all threads, so that they come to the one that waits for them.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     server = serve(int(os.environ.get("PORT", "8000")), os.environ.get("HOST", "127.0.0.1"))
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
     print(f"version {VERSION} listens on http://{server.server_name}:{server.server_port}", flush=True)
-    told = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: told.set())
-    told.wait()
+    signal.sigwait(ends)
     server.close_gently()
     print("all answers are given; good-bye", flush=True)
 
