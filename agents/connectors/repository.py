@@ -96,6 +96,10 @@ class Repository:
             raise Unavailable(f"the object of {path} at commit {commit} is missing")
         return tree.data
 
+    def archive(self, commit: str, file: Path) -> None:
+        """Write the files of the commit to `file`, as a tar. Raises Unavailable."""
+        self._git("archive", "--format=tar", f"--output={file}", commit)
+
     def changed_paths(self, before: str, commit: str, ref: str, base_ref: str) -> tuple[str, ...]:
         """Files that differ from `before`; without it (a new branch, a pull request) from where `ref` left `base_ref`.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 def start_time(pid: int) -> int:
     """Clock ticks after boot at which the process started: with the pid, its identity. 0: there is none."""
-    fields = _stat(pid)
+    fields = stat_fields(pid)
     return int(fields[19]) if fields else 0
 
 
@@ -17,7 +17,7 @@ def descendants(root: int) -> list[int]:
     """All processes below `root`, parents before children. What is started meanwhile may be missing."""
     children: dict[int, list[int]] = {}
     for entry in os.listdir("/proc"):
-        if entry.isdigit() and (fields := _stat(int(entry))):
+        if entry.isdigit() and (fields := stat_fields(int(entry))):
             children.setdefault(int(fields[1]), []).append(int(entry))
     found = list(children.get(root, ()))
     for pid in found:
@@ -53,11 +53,11 @@ def kill_session(leader: int, started: int) -> int:
 
 
 def _session(pid: int) -> int:
-    fields = _stat(pid)
+    fields = stat_fields(pid)
     return int(fields[3]) if fields else 0
 
 
-def _stat(pid: int) -> list[str]:
+def stat_fields(pid: int) -> list[str]:
     """The fields of /proc/<pid>/stat from the state on (the name before it may hold anything)."""
     with suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()

@@ -1,6 +1,7 @@
 """Routers for those who look after the platform; the others are about apps and runs."""
 
 from gateway.rest import (
+    approvals,
     deliveries,
     events,
     notifications,
@@ -13,6 +14,7 @@ from gateway.rest import (
 
 OPERATOR_ROUTERS = (
     operations.router,
+    approvals.router,
     regions.router,
     deliveries.router,
     events.router,

@@ -20,6 +20,7 @@ import msgspec
 
 from infra.embedded import kafka, postgres
 from infra.embedded.errors import ServerError
+from infra.embedded.haproxy import find_haproxy
 from infra.embedded.kafka_cluster import prepare_cluster
 from infra.embedded.kafka_config import BrokerSettings
 from infra.embedded.ports import choose_port, choose_ports
@@ -27,7 +28,7 @@ from infra.embedded.process import ProcessSpec, Progress
 from infra.embedded.supervisor import Supervisor
 from infra.keys import InstallationKey
 from infra.local.connection_file import write_connection
-from infra.settings import Settings
+from infra.settings import LISTS, Settings
 
 RUNNING_FILE = "running.json"
 _HERE = Path(__file__).parents[2]
@@ -61,7 +62,9 @@ class Installation:
         self.ports = {first: self.settings.port}
         if self.regional:
             self.ports |= dict(zip(others, choose_ports(len(others), "a gateway"), strict=True))
-        self.prepare_servers(progress)
+        with ThreadPoolExecutor(1) as beside:
+            beside.submit(_prepare_proxy, progress)
+            self.prepare_servers(progress)
 
     def prepare_servers(self, progress: Progress) -> None:
         """Kafka and Postgres side by side. Raises ServerError naming what can't be had."""
@@ -132,7 +135,7 @@ class Installation:
         return (
             self._role("gateway", "gateway", ready=lambda: self._gateway_answers(self.settings.port)),
             *processors,
-            self._role("worker", "worker"),
+            self._role("worker", "worker", env={"SEALANE_DEPLOY_REGIONS": ",".join(self.settings.regions)}),
         )
 
     def _of_region(self, region: str) -> tuple[ProcessSpec, ...]:
@@ -142,7 +145,7 @@ class Installation:
         return (
             self._role(f"gateway-{region}", "gateway", ready=lambda: self._gateway_answers(port), env=place),
             *(self._role(f"processor-{name}", "processor", name) for name in processors),
-            self._role(f"worker-{region}", "worker", env=place),
+            self._role(f"worker-{region}", "worker", env={**place, "SEALANE_DEPLOY_REGIONS": region}),
         )
 
     def agents(self) -> tuple[ProcessSpec, ...]:
@@ -183,9 +186,10 @@ class Installation:
         known = {
             f"SEALANE_{field.upper()}": value if isinstance(value, str) else json.dumps(value)
             for field, value in msgspec.to_builtins(self.settings).items()
-            if field not in ("forges", "regions")
+            if field not in ("forges", *LISTS)
         }
         known["SEALANE_REGIONS"] = ",".join(self.settings.regions)
+        known["SEALANE_TARGETS_DIR"] = str(self.settings.targets_path)
         known["SEALANE_DATA_DIR"] = str(self.data)
         # Each process takes a free port of its own and says in <data>/metrics which.
         known["SEALANE_METRICS_PORT"] = "0"
@@ -198,6 +202,14 @@ class Installation:
                 return bool(answer.status == 200)
         except OSError:
             return False
+
+
+def _prepare_proxy(progress: Progress) -> None:
+    """Fetched ahead, so that no deployment waits for it; without it all else works."""
+    try:
+        find_haproxy(progress)
+    except ServerError as error:
+        progress(f"HAProxy: none ({error.detail.splitlines()[0]}); targets of services need one")
 
 
 def check_brokers(folder: Path, wanted: int) -> None:

@@ -18,8 +18,10 @@ from infra.local.demo import APP, SampleApp
 from infra.local.hints import show_hints
 from infra.local.installation import Installation
 from infra.local.screen import StartScreen
-from infra.local.showcase import show_sample
+from infra.local.showcase import Showcase
+from infra.local.traffic import SampleTraffic
 from infra.settings import Settings
+from infra.wiring.deployers import stop_targets
 
 READY_TIMEOUT_SECONDS = 60.0
 POLL_SECONDS = 0.1
@@ -41,8 +43,11 @@ class Up:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _interrupt)
         try:
-            with Supervisor(self._settings.data_path, self._on_change) as supervisor:
-                self._serve_until_interrupted(supervisor)
+            try:
+                with Supervisor(self._settings.data_path, self._on_change) as supervisor:
+                    self._serve_until_interrupted(supervisor)
+            finally:
+                stop_targets(self._settings)
             self._console.print("stopped; 'make up' continues with all history", style="dim")
         except ServerError as error:
             raise CliError(error.detail, Exit.UNAVAILABLE, error.code) from error
@@ -66,10 +71,11 @@ class Up:
         self._serving = True
         self._summary(supervisor)
         sample = SampleApp(self._settings.data_path / APP, f"{self._settings.url}/git/{APP}.git")
-        if self._demo or not client.get("/api/v1/runs", app=APP, limit=1)["items"]:
-            show_sample(self._console, client, sample)
-        show_hints(self._console, client, sample.folder, self._settings.url)
-        threading.Event().wait()
+        with SampleTraffic(client, APP) as traffic:
+            if self._demo or not client.get("/api/v1/runs", app=APP, limit=1)["items"]:
+                Showcase(self._console, client, sample, traffic).run()
+            show_hints(self._console, client, sample.folder, self._settings.url)
+            threading.Event().wait()
 
     def _start(self, supervisor: Supervisor) -> Installation:
         installation = Installation(self._settings)

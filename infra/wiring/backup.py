@@ -42,7 +42,7 @@ def export_all(settings: Settings, export: ObjectStore, progress: Progress) -> E
         topic_admin(settings),
         export,
         SystemClock(),
-        Groups(processors=PROCESSOR_GROUP, archiver=ARCHIVE_GROUP, connectors=connector_topics()),
+        Groups(processors=PROCESSOR_GROUP, archiver=ARCHIVE_GROUP, connectors=connector_topics(settings)),
     )
     try:
         return exporter.run(progress, lambda store: _export_logs(settings, store))

@@ -170,6 +170,14 @@ def worker_parts(settings: Settings) -> WorkerParts:
     for handler, threads in handlers:
         loops[handler.name] = _connector(settings, handler, producer, metrics, threads).run
     groups = {f"sealane-{handler.name}": handler.topics for handler, _ in handlers}
+    if settings.deploy_regions:
+        from infra.wiring.deployers import deployer_parts, release_files
+
+        files = release_files(settings)
+        for region in settings.deploy_regions:
+            deployer = deployer_parts(settings, region, producer, metrics, files)
+            loops |= deployer.loops
+            groups |= deployer.groups
     return WorkerParts(loops, lambda: _worker_registry(settings, metrics.registry, projector.status, groups))
 
 
@@ -201,16 +209,21 @@ def _traces(settings: Settings, metrics: "ConnectorMetrics") -> "Handler":
     return Traces(run_history(settings.database_url), export, SystemClock(), metrics)
 
 
-def connector_topics() -> dict[str, tuple[str, ...]]:
+def connector_topics(settings: Settings) -> dict[str, tuple[str, ...]]:
     """What each connector's group consumes: how far it came belongs to a backup."""
     from agents.connectors.commit_status import CommitStatus
     from agents.connectors.definition import Definition
     from agents.connectors.ingest import Ingest
     from agents.connectors.notifications.dispatcher import Notifications
     from agents.connectors.notifications.sender import NotificationSender
+    from agents.deployer.connector import Deployer
+    from agents.metrics.sampler import Sampler
 
     every = (Ingest, Definition, CommitStatus, Notifications, NotificationSender)
-    return {f"sealane-{each.name}": each.topics for each in every}
+    connectors = {f"sealane-{each.name}": each.topics for each in every}
+    for region in settings.regions:
+        connectors |= {f"sealane-deployer-{region}": Deployer.topics, f"sealane-sampler-{region}": Sampler.topics}
+    return connectors
 
 
 def projection_loops(settings: Settings) -> dict[str, Loop]:

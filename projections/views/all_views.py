@@ -1,6 +1,7 @@
 """Every view that is made of events."""
 
 from projections.views import approvals, catalog, concurrency, jobs, notifications, pools, principals, runs
+from projections.views.delivery_views import DELIVERY_VIEWS
 
 VIEWS = (
     approvals.HANDLERS,
@@ -11,4 +12,5 @@ VIEWS = (
     pools.HANDLERS,
     principals.HANDLERS,
     runs.HANDLERS,
+    *DELIVERY_VIEWS,
 )

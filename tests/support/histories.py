@@ -86,6 +86,12 @@ class History:
         self.house.send(stream, command)
         self.flush()
 
+    def tell(self, stream: str, *events: Message) -> None:
+        """Events as if some aggregate had decided them."""
+        for event in events:
+            self.house.events.append((Stream.parse(stream), event))
+        self.flush()
+
     def work(self, outcome: Any = "success") -> None:
         """The agent takes and ends whatever is offered, until nothing is."""
         while grants := [grant for grant in self._grants() if (grant.attempt_key, grant.epoch) not in self._worked]:
@@ -135,7 +141,7 @@ class History:
             self._written += 1
 
     def _write(self, stream: Stream, event: Message) -> None:
-        region = next((each for each in TOPOLOGY.regions if stream.id.startswith(each)), TOPOLOGY.home_region)
+        region = _region(stream)
         topic = events_topic(CONTEXT_OF_KIND[stream.kind])
         partition = TopicPartition(topic, TOPOLOGY.partition(region, str(stream)))
         self._versions[stream] += 1
@@ -160,6 +166,12 @@ class History:
     def total(self) -> int:
         """How many records the views are made of."""
         return sum(self.log.partition(where).end for where in self.log.all_partitions() if where[0] in PROJECTED_TOPICS)
+
+
+def _region(stream: Stream) -> str:
+    """A place has its region last, whatever else has one has it first."""
+    name = stream.id.rpartition("/")[2] if stream.kind == "environment" else stream.id
+    return next((each for each in TOPOLOGY.regions if name.startswith(each)), TOPOLOGY.home_region)
 
 
 def stage(name: str, *needs: str, approval: Approval | None = None, jobs: int = 1) -> StagePlan:

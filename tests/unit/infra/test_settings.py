@@ -45,6 +45,7 @@ def test_forge_tokens_come_from_the_environment() -> None:
         ({"SEALANE_PORT": "70000"}, "SEALANE_PORT"),
         ({"SEALANE_METRICS_PORT": "-1"}, "SEALANE_METRICS_PORT"),
         ({"SEALANE_OTLP_ENDPOINT": "collector:4318"}, "SEALANE_OTLP_ENDPOINT"),
+        ({"PROMETHEUS_URL": "prometheus:9090"}, "SEALANE_PROMETHEUS_URL"),
         ({"SEALANE_REGIONS": "a,a"}, "SEALANE_REGIONS"),
         ({"SEALANE_REGIONS": "US East"}, "US East"),
         ({"SEALANE_PARTITIONS_PER_REGION": "0"}, "SEALANE_PARTITIONS_PER_REGION"),

@@ -1,0 +1,66 @@
+"""All targets of one region on this machine: `root/<region>/<app>/<environment>`, opened as their last order wants."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from agents.targets.base import Order, Target, TargetFailed
+from agents.targets.place import Place
+from core.environments.settings import StaticTarget
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+class Makers(NamedTuple):
+    """What opens a place as a target of each family."""
+
+    service: Callable[[Place], Target]
+    static: Callable[[Place], Target]
+
+
+class Targets:
+    """One object for each target, for as long as this process lives; what a target knows is on disk."""
+
+    def __init__(self, root: Path, region: str, makers: Makers) -> None:
+        self._root = root / region
+        self._makers = makers
+        self._opened: dict[tuple[Path, bool], Target] = {}
+
+    def of(self, order: Order) -> Target:
+        """The target that the order is for. Raises TargetFailed."""
+        place = self.place(order.app, order.environment)
+        static = isinstance(order.target, StaticTarget)
+        kept = place.kept()
+        if kept is not None and isinstance(kept.order.target, StaticTarget) != static and kept.order.wish.sets:
+            detail = f"{order.where} is {'no ' if static else 'a '}static target now; take down what runs there first"
+            raise TargetFailed("bad-target", detail)
+        return self._open(place, static)
+
+    def find(self, app: str, environment: str) -> Target | None:
+        """A target that had an order once. Raises TargetFailed."""
+        return self._of_place(self.place(app, environment))
+
+    def all(self) -> Iterator[tuple[Place, Target]]:
+        """Those that had an order once. Raises TargetFailed for one whose order can't be read."""
+        for path in sorted(self._root.glob("*/*/wish.json")):
+            place = Place(path.parent)
+            target = self._of_place(place)
+            if target is not None:
+                yield place, target
+
+    def place(self, app: str, environment: str) -> Place:
+        for name in (app, environment):
+            if not _NAME.fullmatch(name):
+                raise TargetFailed("bad-target", f"'{name[:100]}' can't name a directory")
+        return Place(self._root / app / environment)
+
+    def _of_place(self, place: Place) -> Target | None:
+        kept = place.kept()
+        return self._open(place, isinstance(kept.order.target, StaticTarget)) if kept is not None else None
+
+    def _open(self, place: Place, static: bool) -> Target:
+        key = (place.root, static)
+        if key not in self._opened:
+            self._opened[key] = (self._makers.static if static else self._makers.service)(place)
+        return self._opened[key]
