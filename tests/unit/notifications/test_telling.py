@@ -305,6 +305,11 @@ def test_long_texts_are_cut() -> None:
     assert len(made.event["customData"]["detail"]) == 1000
 
 
+def test_long_titles_are_cut() -> None:
+    ((_, made),) = told(ROLLOUT_STREAM, RolloutHalted(code="c", detail="x" * 5000))
+    assert len(made.title) == 250
+
+
 def test_rules_find_an_event_that_breaks_them() -> None:
     ((kind, made),) = told(RUN_STREAM, RUN_BEGAN)
     made.event["subject"]["content"]["uri"] = "not a uri"
