@@ -69,7 +69,7 @@ class Deployer:
             self._newest[key] = max(fence, self._newest.get(key, fence))
         return Work(
             key,
-            lambda attempt: self._acting.act(event, asked, lambda: self._newest[key] > fence),
+            lambda attempt: self._acting.act(event, asked, lambda: self._newest[key]),
             lambda error: self._acting.give_up(event, asked, error),
         )
 

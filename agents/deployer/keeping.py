@@ -5,7 +5,6 @@ import threading
 import time
 from typing import NamedTuple
 
-from agents.deployer import activity
 from agents.deployer.reports import Reports
 from agents.targets.base import Order, Target, TargetFailed
 from agents.targets.place import Place
@@ -64,10 +63,8 @@ class Keeper:
             self._failures[place] = self._failures.get(place, 0) + 1
             _log.warning("the target in %s: %s", place.root, reason)
         kept = place.kept()
-        if kept is None or activity.active(place) != kept.order.deployment_id:
-            return
         lost = self._failures[place] >= FAILURES_BEFORE_LOST
-        if kept.reached and (lost or not reason):
+        if kept is not None and kept.reached and not kept.over and (lost or not reason):
             self._tell(place, kept.order, status, lost, reason)
 
     def _tell(self, place: Place, order: Order, status: TargetStatus, lost: bool, reason: str) -> None:

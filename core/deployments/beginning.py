@@ -12,6 +12,7 @@ from core.deployments.rollback import ABORTED
 from core.deployments.state import DeploymentState
 from core.deployments.strategies import rollback_step, steps
 from core.deployments.validation import problems
+from core.deployments.wishes import brief
 from core.environments.release import Release
 
 # A freeze or a closed window may hold the lock back for days.
@@ -45,7 +46,7 @@ def admit(draft: Draft, command: c.AdmitDeployment) -> None:
     draft.tell(
         e.DeploymentStarted(
             epoch=command.epoch,
-            steps=_steps(state, command.current),
+            steps=tuple(map(brief, _steps(state, command.current))),
             current=command.current,
             rollback_to=_way_back(state.goal, command),
             deadline_at=draft.after(state.plan.deadline_seconds),

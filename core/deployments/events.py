@@ -49,7 +49,8 @@ class DeploymentRequested(Message, frozen=True, kw_only=True):
 
 
 class DeploymentStarted(Message, frozen=True, kw_only=True):
-    """It holds the lock. `steps` is all it will do; `rollback_to` what it goes back to, if anything was there.
+    """It holds the lock. `steps` is all it will do (releases there have no configuration: what an action asks for is
+    whole); `rollback_to` what it goes back to, if anything was there.
 
     `current` is what was there: another release than `rollback_to` where the same release is deployed again.
     The lock is renewed at `renew_at`; at `deadline_at` the deployment must be over, or it goes back.

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from core.environments.problems import SettingsProblem, at_least
+from core.deployments.validation import problems as target_and_strategy_problems
+from core.environments.problems import SettingsProblem, at_least, within
 from core.environments.rules_measuring import analysis_problems, probe_problems
 from core.environments.rules_strategy import strategy_problems
 from core.environments.rules_target import target_problems
@@ -17,6 +18,7 @@ from core.environments.settings import EnvironmentSettings, Window
 from core.pipeline.scalars import check_cron, check_timezone
 
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
+_LONGEST_WATCH: Final = 7 * 86400
 _LONGEST_WINDOW: Final = 366 * 86400
 
 
@@ -50,7 +52,9 @@ def environment_problems(settings: EnvironmentSettings) -> list[SettingsProblem]
         probe_problems(settings.probes),
         together_problems(settings),
     )
-    return [each.under(name[:80]) for part in parts for each in part]
+    found = [each.under(name[:80]) for part in parts for each in part]
+    # What follows from a mistake is not a second one.
+    return found or [each.under(name) for each in target_and_strategy_problems(settings)]
 
 
 def _name(settings: EnvironmentSettings) -> Iterator[SettingsProblem]:
@@ -106,7 +110,7 @@ def _times(settings: EnvironmentSettings) -> Iterator[SettingsProblem]:
     yield from at_least(0, "bake.time_seconds", bake.time_seconds)
     yield from at_least(0, "bake.min_requests", bake.min_requests)
     yield from at_least(1, "bake.give_up_seconds", bake.give_up_seconds)
-    yield from at_least(0, "watch_seconds", settings.watch_seconds)
+    yield from within(0, _LONGEST_WATCH, "watch_seconds", settings.watch_seconds)
     yield from at_least(1, "deadline_seconds", settings.deadline_seconds)
     hook = settings.pre_deploy
     if hook is not None:

@@ -24,7 +24,7 @@ def _deadline(settings: EnvironmentSettings) -> Iterator[SettingsProblem]:
             held = sum(step.hold_seconds or 0 for step in steps)
         case BlueGreen(keep_old_seconds=seconds):
             held = seconds
-    if held >= settings.deadline_seconds:
+    if held and held >= settings.deadline_seconds:
         message = (
             f"the strategy alone takes {held:g} s, and after {settings.deadline_seconds:g} s every deployment goes back"
         )

@@ -25,6 +25,8 @@ environments:
             - {name: p99, query: <PromQL>, max: 0.5}
     target: {kubernetes: {context: prod, namespace: checkout, manifests: k8s/}}
 """
+# The same on a target there is.
+SOUND = EXAMPLE.replace("{kubernetes: {context: prod, namespace: checkout, manifests: k8s/}}", "{process: ./serve}")
 
 
 def one(*lines: str, regions: str = "[us, eu]", target: str = "target: {process: ./serve}") -> str:

@@ -17,8 +17,6 @@ from agents.targets.base import TargetFailed
 from agents.targets.detached import Busy, Detached
 from agents.targets.haproxy.config import (
     BUCKETS_FILE,
-    CHOICES_FILE,
-    HEADERS_FILE,
     SOCKET,
     check_options,
     config,
@@ -35,7 +33,6 @@ from agents.targets.place import read_json, write_json
 HOST = "127.0.0.1"
 START_SECONDS = 10.0
 POLL_SECONDS = 0.01
-_KINDS = {BUCKETS_FILE: "map", CHOICES_FILE: "map", HEADERS_FILE: "acl"}
 
 
 class _Made(msgspec.Struct, frozen=True):
@@ -86,7 +83,7 @@ class Haproxy:
     def weights(self) -> dict[str, int]:
         """Percent by set, as the running proxy shares requests out."""
         try:
-            lines = self._runtime.table("map", BUCKETS_FILE)
+            lines = self._runtime.table(BUCKETS_FILE)
         except ProxyGone:
             return {}
         by_slot = Counter(line.rpartition(" ")[2] for line in lines)
@@ -183,8 +180,8 @@ class Haproxy:
     def _bring_up_to_date(self, plan: Plan) -> None:
         self._sync_servers(plan)
         for name, lines in tables(plan).items():
-            if sorted(self._runtime.table(_KINDS[name], name)) != sorted(lines):
-                self._runtime.replace_table(_KINDS[name], name, lines)
+            if sorted(self._runtime.table(name)) != sorted(lines):
+                self._runtime.replace_table(name, lines)
 
     def _sync_servers(self, plan: Plan) -> None:
         there = {(each.slot, each.name): each for each in self._runtime.stats().servers}

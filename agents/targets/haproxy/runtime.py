@@ -77,21 +77,21 @@ class Runtime:
                 servers.append(_server(values))
         return Stats(tuple(servers), requests)
 
-    def table(self, kind: str, file: str) -> list[str]:
-        """The lines of a map or acl file as they are in use."""
-        lines = self.ask(f"show {kind} {file}").splitlines()
+    def table(self, file: str) -> list[str]:
+        """The lines of a map file as they are in use."""
+        lines = self.ask(f"show map {file}").splitlines()
         return [line.partition(" ")[2].strip() for line in lines if line.startswith("0x")]
 
-    def replace_table(self, kind: str, file: str, lines: Sequence[str]) -> None:
+    def replace_table(self, file: str, lines: Sequence[str]) -> None:
         """All lines at once: no request sees half of them."""
-        said = self.ask(f"prepare {kind} {file}")
+        said = self.ask(f"prepare map {file}")
         version = said.rpartition(" ")[2]
         if not version.isdigit():
             raise ProxyRefused(f"the proxy can't change {file}: {said}")
         for first in range(0, len(lines), _LINES_AT_ONCE):
             payload = "\n".join(lines[first : first + _LINES_AT_ONCE])
-            self.tell(f"add {kind} @{version} {file} <<\n{payload}\n")
-        self.tell(f"commit {kind} @{version} {file}")
+            self.tell(f"add map @{version} {file} <<\n{payload}\n")
+        self.tell(f"commit map @{version} {file}")
 
     @contextmanager
     def _connected(self) -> Iterator[socket.socket]:

@@ -38,7 +38,8 @@ def release(name: str = "r1", **more: Any) -> Release:
 
 
 def ask(name: str = "production", **more: Any) -> c.RequestRollout:
-    return c.RequestRollout(**({"environment": name, "release": release(), "origin": PERSON} | more))
+    plain: dict[str, Any] = {"environment": name, "release": release(), "origin": PERSON}
+    return c.RequestRollout(**(plain | more))
 
 
 @pytest.fixture

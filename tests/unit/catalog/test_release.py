@@ -12,8 +12,12 @@ from tests.support.given import Scene, given
 
 
 def create(name: str = "12-0123abcd", digest: str = "git:0123abcd", **more: Any) -> c.CreateRelease:
-    artifact = Artifact("tree", digest, "https://forge/shop.git")
-    return c.CreateRelease(release=Release(**({"id": name, "app": "shop", "artifact": artifact} | more)))
+    plain: dict[str, Any] = {
+        "id": name,
+        "app": "shop",
+        "artifact": Artifact("tree", digest, "https://forge/shop.git"),
+    }
+    return c.CreateRelease(release=Release(**(plain | more)))
 
 
 def empty(name: str = "12-0123abcd") -> Scene:

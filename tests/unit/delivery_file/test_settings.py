@@ -7,9 +7,7 @@ from core.delivery_file.compile import PROCFILE_COMMAND
 from core.delivery_file.document import read_delivery
 from core.environments import settings as s
 from core.pipeline.plan import Approval
-from tests.support.delivery_files import EXAMPLE, problems_of, settings
-
-KUBERNETES = "{kubernetes: {context: prod, namespace: checkout, manifests: k8s/}}"
+from tests.support.delivery_files import EXAMPLE, SOUND, problems_of, settings
 
 
 def test_example_of_the_documentation_lacks_only_what_is_to_come() -> None:
@@ -20,7 +18,7 @@ def test_example_of_the_documentation_lacks_only_what_is_to_come() -> None:
 
 
 def test_example_on_another_target_says_what_it_says() -> None:
-    delivery = read_delivery(EXAMPLE.replace(KUBERNETES, "{process: ./serve}").encode())
+    delivery = read_delivery(SOUND.encode())
     assert delivery.problems == ()
     assert ["'production'" in warning and "Prometheus" in warning for warning in delivery.warnings] == [True]
     dev, staging, production = delivery.environments
@@ -121,6 +119,7 @@ def test_targets_of_all_regions_need_no_common_one() -> None:
 
 def test_checks_take_limits_as_people_write_them() -> None:
     checks = settings(
+        "watch: 5m",
         "analysis:",
         "  {interval: 10s, window: 2m, timeout: 3s, source: 'http://prom:9090', checks: [",
         "    {metric: error-rate, max: 1%, min_samples: 20, failure_limit: 1, inconclusive_limit: 2},",

@@ -243,7 +243,7 @@ def test_rolling_stays_within_surge_and_unavailable(count: int, less: Amount, mo
     given = settings(strategy=rolling, target=replicas(count), probes=SMOKE if smoke else ())
     assert replicas_of(given.target) == count
     if surge == unavailable == 0:
-        assert [each.code for each in problems(given)] == ["rolling-stands-still"]
+        assert [each.code for each in problems(given)] == ["rolling-stuck"]
         return
     sizes = [(count, 0)]
     for step in steps(given, REGION, OLD, NEW):

@@ -17,17 +17,13 @@ def release(name: str, **more: Any) -> Release:
 
 def enter(deployment: str, name: str = "r1", rollout: str = "", **more: Any) -> c.EnterEnvironment:
     """By default each deployment has a rollout of its own."""
-    return c.EnterEnvironment(
-        **(
-            {
-                "deployment_id": deployment,
-                "rollout_id": rollout or f"rollout-{deployment}",
-                "release": release(name),
-                "by": "ann",
-            }
-            | more
-        )
-    )
+    plain: dict[str, Any] = {
+        "deployment_id": deployment,
+        "rollout_id": rollout or f"rollout-{deployment}",
+        "release": release(name),
+        "by": "ann",
+    }
+    return c.EnterEnvironment(**(plain | more))
 
 
 def rollback(deployment: str, name: str, rollout: str = "", **more: Any) -> c.EnterEnvironment:

@@ -166,7 +166,7 @@ def test_override_with_a_reason_goes_through_on_record() -> None:
 
 
 def test_override_that_comes_with_the_deployment_is_on_record_only_where_it_was_needed() -> None:
-    asked = {"freezes": (WEEKEND,), "override_reason": "security hole"}
+    asked: dict[str, Any] = {"freezes": (WEEKEND,), "override_reason": "security hole"}
     on("2026-01-08T12:00:00").when(enter("d1", **asked)).then_types(e.LockGranted)
     scene = on("2026-01-10T12:00:00").when(enter("d1", **asked)).then_types(e.FreezeOverridden, e.LockGranted)
     assert scene.told[0] == e.FreezeOverridden(deployment_id="d1", by="ann", reason="security hole")

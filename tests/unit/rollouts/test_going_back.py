@@ -4,16 +4,17 @@ from typing import Any
 
 from core.rollouts import commands as c
 from core.rollouts import events as e
+from tests.support.given import Scene
 from tests.unit.rollouts import scenes
 from tests.unit.rollouts.scenes import AP, EU, OLD, US, begun, breach, fail, finish, outcome, placed, settings, succeed
 
 
-def second_wave(**more: Any) -> scenes.Scene:
+def second_wave(**more: Any) -> Scene:
     """The first region is done, two are under way."""
     return succeed(begun(settings(**more)), US, watching=bool(more.get("watch_seconds")))
 
 
-def steered(scene: scenes.Scene) -> tuple[str, list[str]]:
+def steered(scene: Scene) -> tuple[str, list[str]]:
     told = scene.one(e.DeploymentsSteered)
     return told.what, [region for region, _ in told.deployments]
 

@@ -4,9 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from core.environments.release import Release
+from core.environments.settings import Hook
 from core.rollouts import commands as c
 from core.rollouts import events as e
-from tests.support.given import START
+from tests.support.given import START, Scene
 from tests.unit.rollouts import scenes
 from tests.unit.rollouts.scenes import (
     AP,
@@ -27,7 +29,7 @@ from tests.unit.rollouts.scenes import (
 )
 
 
-def contracted(**more: object) -> scenes.Scene:
+def contracted(**more: object) -> Scene:
     """Its contract migration is done."""
     return begun(settings(pre_deploy=CONTRACT, **more), release=CONTRACTED).when(hook())
 
@@ -98,7 +100,7 @@ def test_way_down_that_fails_leaves_the_regions_where_they_are() -> None:
 
 
 def test_contract_migration_without_a_way_down_allows_no_way_back() -> None:
-    only_up = scenes.Hook(run="migrate up", phase="contract")
+    only_up = Hook(run="migrate up", phase="contract")
     scene = succeed(begun(settings(pre_deploy=only_up), release=CONTRACTED).when(hook()), US)
     scene.when(fail(scene, EU)).when(finish(scene, AP, "aborted"))
     assert outcome(scene) == ("error", "rollback-past-migration")
@@ -130,6 +132,6 @@ def test_rollback_by_hand_whose_way_down_fails_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("leaving", [None, scenes.NEW])
-def test_rollback_that_leaves_no_contract_migration_runs_no_command(leaving: scenes.Release | None) -> None:
+def test_rollback_that_leaves_no_contract_migration_runs_no_command(leaving: Release | None) -> None:
     scene = begun(settings(pre_deploy=CONTRACT), kind="rollback", release=OLD, leaving=leaving)
     assert set(placed(scene)) == {US, EU, AP}

@@ -8,13 +8,14 @@ import pytest
 from core.environments.settings import Bake
 from core.rollouts import commands as c
 from core.rollouts import events as e
+from tests.support.given import Scene
 from tests.unit.rollouts import scenes
 from tests.unit.rollouts.scenes import AP, EU, HOOK, US, begun, fail, finish, outcome, placed, settings, succeed
 
 PAUSE, RESUME, PROMOTE = c.PauseRollout(by="bob", reason="look"), c.ResumeRollout(by="eve"), c.PromoteRollout(by="bob")
 
 
-def steered(scene: scenes.Scene) -> tuple[str, list[str]]:
+def steered(scene: Scene) -> tuple[str, list[str]]:
     told = scene.one(e.DeploymentsSteered)
     return told.what, [region for region, _ in told.deployments]
 

@@ -8,12 +8,13 @@ from core.environments.settings import Bake
 from core.ids import deployment_id
 from core.rollouts import commands as c
 from core.rollouts import events as e
-from tests.support.given import START, given
+from core.rollouts.aggregate import ROLLOUT
+from tests.support.given import START, Scene, given
 from tests.unit.rollouts import scenes
 from tests.unit.rollouts.scenes import AP, EU, ID, NEW, OLD, US, begun, finish, outcome, placed, settings, succeed
 
 
-def requests(scene: scenes.Scene, region: str, count: int) -> c.NoteRequests:
+def requests(scene: Scene, region: str, count: int) -> c.NoteRequests:
     return c.NoteRequests(deployment_id=scenes.deployment(scene, region), region=region, requests=count)
 
 
@@ -162,4 +163,4 @@ def test_reason_for_an_override_goes_with_every_wave(kind: c.Kind) -> None:
 
 
 def test_unknown_rollout_refuses() -> None:
-    given(scenes.ROLLOUT, ID).rejects(c.PauseRollout(by="bob"), "rollout-unknown")
+    given(ROLLOUT, ID).rejects(c.PauseRollout(by="bob"), "rollout-unknown")
