@@ -91,7 +91,8 @@ def step(index: int, weight: int, state: Any) -> DeploymentStep:
 
 
 def running(name: str, weight: int, **changed: Any) -> SetNow:
-    return SetNow(**({"name": name, "release_id": name, "running": 2, "ready": 2, "weight": weight} | changed))
+    known: Json = {"name": name, "release_id": name, "running": 2, "ready": 2, "weight": weight}
+    return SetNow(**(known | changed))
 
 
 def series(name: str, values: list[float | None], maximum: float | None = None, result: str = "passed") -> CheckSeries:
