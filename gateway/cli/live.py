@@ -1,4 +1,4 @@
-"""Follows a run until it ends: on a terminal a live picture with rollouts and the newest log lines, else plain lines."""
+"""Follows a run until it ends: on a terminal a live picture with rollouts and the newest log lines, else lines."""
 
 import threading
 import time
