@@ -183,6 +183,21 @@ def test_deployer_that_was_restarted_goes_on(house: DeployerHouse) -> None:
     assert all(each.restarts == 0 for each in house.report(2).status.sets)
 
 
+def test_way_back_is_gone_on_with_when_what_was_missing_is_there(house: DeployerHouse) -> None:
+    v1, v2 = house.world.packed_release("v1"), house.world.release("v2")
+    packed = house.world.objects.get(v1.artifact.location)
+    house.world.objects.delete(v1.artifact.location)
+    house.action(1, TargetState(sets=(instance_set(v2),)))
+    house.report(1)
+
+    house.action(2, TargetState(sets=(instance_set(v1),), at_once=True))
+    assert house.report(2).code == "artifact-unavailable"
+    assert by_set(target_of(house).status()) == {"v2": (1, 100)}
+
+    house.world.objects.put(v1.artifact.location, packed)
+    house.until(lambda: by_set(target_of(house).status()) == {"v1": (1, 100)})
+
+
 def test_other_regions_are_left_alone(house: DeployerHouse) -> None:
     v1 = house.world.release("v1")
     wish = TargetState(sets=(instance_set(v1),))
