@@ -1,28 +1,27 @@
 """All aggregates and all policies: what a processor runs."""
 
-from core.aggregate import Aggregate, Policy
-from core.catalog.aggregates import APP, PRINCIPAL
+from core.aggregate import Aggregate
+from core.catalog.aggregates import APP, PRINCIPAL, RELEASE
 from core.concurrency.aggregate import GROUP
-from core.policies import catalog, concurrency, jobs
+from core.deployments.aggregate import DEPLOYMENT
+from core.environments.aggregate import ENVIRONMENT
+from core.notifications.aggregate import SUBSCRIPTION
+from core.policies.reactions import POLICIES
 from core.pools.aggregate import POOL
+from core.rollouts.aggregate import ROLLOUT
 from core.runs.aggregate import RUN
 
-AGGREGATES: tuple[Aggregate, ...] = (APP, PRINCIPAL, RUN, GROUP, POOL)
+__all__ = ["AGGREGATES", "POLICIES"]
 
-POLICIES: dict[str, tuple[Policy, ...]] = {
-    "trigger.accepted": (catalog.request_run,),
-    "run.planned": (concurrency.enter_group, concurrency.set_schedules),
-    "run.rerun_requested": (concurrency.enter_group,),
-    "run.finished": (concurrency.leave_group,),
-    "concurrency.run_admitted": (concurrency.admit_run,),
-    "concurrency.run_superseded": (concurrency.cancel_superseded,),
-    "job.queued": (jobs.enqueue_job,),
-    "job.cancel_requested": (jobs.cancel_job,),
-    "job.finished": (jobs.release_lease,),
-    "lease.accepted": (jobs.start_job,),
-    "lease.lost": (jobs.lose_job,),
-    "queue.job_explained": (jobs.explain_job,),
-    "queue.job_moved": (jobs.move_job,),
-    "job.move_refused": (jobs.drop_stray,),
-    "pool.restored": (jobs.recall_jobs,),
-}
+AGGREGATES: tuple[Aggregate, ...] = (
+    APP,
+    RELEASE,
+    PRINCIPAL,
+    SUBSCRIPTION,
+    RUN,
+    GROUP,
+    POOL,
+    ENVIRONMENT,
+    DEPLOYMENT,
+    ROLLOUT,
+)

@@ -10,7 +10,7 @@ from gateway.headers import CONSISTENCY_HEADER
 from gateway.middleware import BodyLimit, RequestContext
 from gateway.openapi import document
 from gateway.rest.open_routers import OPEN_ROUTERS
-from gateway.rest.permissions import API, Authorised
+from gateway.rest.permissions import API, UPLOADS, Authorised
 from gateway.rest.routers import API_ROUTERS
 from gateway.services import GatewayServices
 from gateway.state import make_state
@@ -48,7 +48,7 @@ def create_app(services: GatewayServices, authenticator: Authenticator) -> FastA
     routers = (*services.routers, *OPEN_ROUTERS, *API_ROUTERS)
     app.state.routes = [route for router in routers for route in router.routes]
     install_exception_handlers(app)
-    app.add_middleware(BodyLimit, limit_bytes=services.settings.body_limit_bytes, prefix=API)
+    app.add_middleware(BodyLimit, limit_bytes=services.settings.body_limit_bytes, prefix=API, large=UPLOADS)
     app.add_middleware(RequestContext, metrics=gateway.metrics, new_request_id=lambda: services.random_text(20))
     document(app)
     return app

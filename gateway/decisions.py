@@ -21,6 +21,8 @@ STATUS_OF_CODE = {
     "roles-missing": 422,
     "pools-missing": 422,
     "expiry-past": 422,
+    "reason-missing": 422,
+    "until-past": 422,
 }
 STATUS_OF_ENDING = {"-unknown": 404, "-invalid": 422}
 

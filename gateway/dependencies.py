@@ -18,6 +18,7 @@ _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 NamePart = Annotated[str, Path(pattern=_NAME, max_length=100)]
 IdPart = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$", max_length=200)]
+RolloutPart = Annotated[str, Path(pattern=r"^[a-z0-9][A-Za-z0-9._-]*(@[0-9]{1,9})?$", max_length=140)]
 RunPart = Annotated[str, Path(pattern=r"^[a-z0-9][A-Za-z0-9._-]*(#[0-9]{1,9})?$", max_length=140)]
 
 

@@ -89,15 +89,20 @@ class _Answer:
 
 
 class BodyLimit:
-    """Refuses bodies of the API above `limit_bytes`: by their stated length or, without one, after reading so far."""
+    """Refuses bodies of the API above `limit_bytes`: by their stated length or, without one, after reading so far.
 
-    def __init__(self, app: ASGIApp, limit_bytes: int, prefix: str) -> None:
+    Routes whose path matches `large` see to it themselves.
+    """
+
+    def __init__(self, app: ASGIApp, limit_bytes: int, prefix: str, large: re.Pattern[str]) -> None:
         self._app = app
         self._limit = limit_bytes
         self._prefix = prefix
+        self._large = large
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(self._prefix):
+        limited = scope["type"] == "http" and scope["path"].startswith(self._prefix)
+        if not limited or self._large.fullmatch(scope["path"]):
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)

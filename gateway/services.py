@@ -9,6 +9,8 @@ from prometheus_client import CollectorRegistry
 
 from core.eventlog.topics import Topology
 from core.ports import Clock, ClusterAdmin, CommandBus, EventTail, LogReader, ObjectStore
+from gateway.approval_links import LinkSigner
+from gateway.auth import Principal
 from projections.queries.database import ReadSide
 
 
@@ -20,6 +22,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     decision_timeout_seconds: float = 10.0
     read_timeout_seconds: float = 5.0
     body_limit_bytes: int = 1 << 20
+    artifact_limit_bytes: int = 128 << 20
     heartbeat_seconds: float = 15.0
 
 
@@ -30,6 +33,8 @@ class Redelivered(msgspec.Struct, frozen=True):
     position: str
 
 
+# The person of that name as they are now, unless the token of this id (empty: the installation's) was revoked.
+FindPerson = Callable[[str, str], Awaitable[Principal | None]]
 Redeliver = Callable[[str, str], Awaitable[Redelivered]]
 Check = Callable[[], Awaitable[None]]
 
@@ -40,6 +45,7 @@ class GatewayServices:
 
     `checks` are asked by /readyz; a check that raises is not ready, and its text says why. `routers` are those
     of webhooks, git and agents; `background` works run for as long as the app does.
+    `signing_key(subscription, version)` signs the webhooks of a subscription.
     """
 
     settings: GatewaySettings
@@ -53,6 +59,9 @@ class GatewayServices:
     objects: ObjectStore
     log_readers: Callable[[], LogReader]
     webhook_secret: Callable[[str], str]
+    signing_key: Callable[[str, int], bytes]
+    links: LinkSigner
+    person: FindPerson
     redeliver: Redeliver
     checks: Mapping[str, Check] = field(default_factory=dict)
     routers: tuple[APIRouter, ...] = ()

@@ -16,6 +16,9 @@ from projections.queries.attempts import AttemptState, attempt_state
 from projections.queries.consistency import read_offsets
 from projections.queries.logs import archived_log
 
+# Each is held in memory once, while it is written to the object store.
+UPLOADS_AT_ONCE = 2
+
 
 @dataclass(frozen=True, kw_only=True)
 class GatewayState:
@@ -29,6 +32,7 @@ class GatewayState:
     log_tail: LogTail
     logs: LogSources
     decisions: DecisionMemory
+    uploads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(UPLOADS_AT_ONCE))
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
 

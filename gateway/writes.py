@@ -73,6 +73,15 @@ class Write:
         command_id = derived_id(self.command_id, name)
         return Write(self._gateway, self.actor, self._correlation_id, command_id, None)
 
+    async def earlier(self) -> Decided | None:
+        """What was decided for an earlier request with the same Idempotency-Key. Raises ApiError for a refusal."""
+        decision = await self._earlier(self._key) if self._key is not None else None
+        if decision is None:
+            return None
+        if not decision.accepted:
+            raise refusal(decision)
+        return Decided(self.command_id, decision, replayed=True)
+
     async def decide(self, target: Target, command: Message) -> Decided:
         """The accepted decision. Raises ApiError for a refusal, Undecided, or LogUnavailable."""
         decided = await self._decide(target, command)

@@ -35,6 +35,10 @@ class InstallationKey:
     def webhook_secret(self, app: str) -> str:
         return self.derive(f"webhook:{app}")
 
+    def signing_key(self, subscription: str, version: int) -> bytes:
+        """32 bytes that sign the webhooks of a subscription."""
+        return bytes.fromhex(self.derive(f"subscription:{subscription}:{version}"))
+
     @property
     def admin_token(self) -> str:
         """The bootstrap administrator's token (`sl_` and 40 characters)."""

@@ -5,6 +5,8 @@ from typing import Any
 
 import typer.main
 
+from core.delivery_file.reference import delivery_reference
+from core.delivery_file.schema import delivery_schema_text
 from core.pipeline.reference import reference_text
 from core.pipeline.schema import schema_text
 from gateway.cli.errors import Exit
@@ -18,6 +20,8 @@ def generated() -> dict[str, str]:
     return {
         "pipeline-reference.md": reference_text(),
         "pipeline.schema.json": schema_text(),
+        "delivery-reference.md": delivery_reference(),
+        "delivery.schema.json": delivery_schema_text(),
         "cli.md": cli_text(),
     }
 

@@ -7,7 +7,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -22,6 +22,7 @@ USUAL_NAMES = {
     "database_url": "DATABASE_URL",
     "otlp_endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT",
     "otlp_headers": "OTEL_EXPORTER_OTLP_HEADERS",
+    "prometheus_url": "PROMETHEUS_URL",
 }
 
 
@@ -36,6 +37,17 @@ class ForgeApi(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     base_url: str = ""
     token: str = ""
+
+
+class Smtp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The mail server of e-mail notifications. No host: none are sent. `sender` is the address they come from."""
+
+    host: str = ""
+    port: int = 587
+    security: Literal["tls", "starttls", "none"] = "starttls"
+    username: str = ""
+    password: str = ""
+    sender: str = ""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -66,7 +78,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     metrics_port: int | None = None
     otlp_endpoint: str = ""
     otlp_headers: str = ""
+    prometheus_url: str = ""
+    prometheus_targets_dir: str = ""
     forges: dict[str, ForgeApi] = {}
+    secrets: dict[str, str] = {}
+    smtp: Smtp = Smtp()
+    notify_private_addresses: bool = False
 
     @property
     def topology(self) -> Topology:
@@ -93,7 +110,8 @@ def load_settings(environment: Mapping[str, str] = os.environ, file: Path | None
     """
     path = file or Path(environment.get("SEALANE_CONFIG", "sealane.toml"))
     values = _from_file(path) if file or path.exists() else {}
-    values.update(_from_environment(environment))
+    for name, value in _from_environment(environment).items():
+        values[name] = values.get(name, {}) | value if isinstance(value, dict) else value
     try:
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
@@ -116,10 +134,23 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     for field in Settings.__struct_fields__:
         name = f"SEALANE_{field.upper()}"
         text = environment.get(name) or environment.get(USUAL_NAMES.get(field, ""), "")
-        if text and field != "forges":
+        if text and field not in ("forges", "secrets", "smtp"):
             values[field] = text.split(",") if field in LISTS else text
     forges = {forge: api for forge in FORGES_WITH_STATUS if (api := _forge_from_environment(forge, environment))}
-    return values | ({"forges": forges} if forges else {})
+    groups = {"forges": forges, "secrets": _secrets_from_environment(environment), "smtp": _smtp(environment)}
+    return values | {name: found for name, found in groups.items() if found}
+
+
+def _secrets_from_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """SEALANE_SECRET_OPS_SLACK is the secret `ops-slack`."""
+    prefix = "SEALANE_SECRET_"
+    named = {name.removeprefix(prefix): value for name, value in environment.items() if name.startswith(prefix)}
+    return {name.lower().replace("_", "-"): value for name, value in named.items() if name and value}
+
+
+def _smtp(environment: Mapping[str, str]) -> dict[str, str]:
+    pairs = {field: environment.get(f"SEALANE_SMTP_{field.upper()}", "") for field in Smtp.__struct_fields__}
+    return {field: value for field, value in pairs.items() if value}
 
 
 def _forge_from_environment(forge: str, environment: Mapping[str, str]) -> dict[str, str]:
@@ -148,15 +179,25 @@ def _check(settings: Settings) -> None:
         raise SettingsError(
             f"SEALANE_METRICS_PORT must be between 0 (any free one) and 65535, not {settings.metrics_port}"
         )
-    if settings.otlp_endpoint and not settings.otlp_endpoint.startswith(("http://", "https://")):
-        raise SettingsError(
-            f"SEALANE_OTLP_ENDPOINT must be the http(s) URL of a collector, as http://127.0.0.1:4318, "
-            f"not '{settings.otlp_endpoint}'"
-        )
+    _check_url("SEALANE_OTLP_ENDPOINT", settings.otlp_endpoint, "a collector, as http://127.0.0.1:4318")
+    _check_url("SEALANE_PROMETHEUS_URL", settings.prometheus_url, "a Prometheus, as http://127.0.0.1:9090")
     if not 1 <= settings.brokers <= 9 or settings.brokers == 2:
         raise SettingsError(f"SEALANE_BROKERS must be 1, or 3 to 9 (two can't outvote one), not {settings.brokers}")
     if settings.max_log_bytes < 1:
         raise SettingsError(f"SEALANE_MAX_LOG_BYTES must be at least 1, not {settings.max_log_bytes}")
+    _check_smtp(settings.smtp)
     unknown = set(settings.forges) - set(FORGES_WITH_STATUS)
     if unknown:
         raise SettingsError(f"[forges] knows {', '.join(FORGES_WITH_STATUS)}, not {', '.join(sorted(unknown))}")
+
+
+def _check_url(name: str, value: str, what: str) -> None:
+    if value and not value.startswith(("http://", "https://")):
+        raise SettingsError(f"{name} must be the http(s) URL of {what}, not '{value}'")
+
+
+def _check_smtp(smtp: Smtp) -> None:
+    if smtp.host and "@" not in smtp.sender:
+        raise SettingsError(f"SEALANE_SMTP_SENDER must be the address that mails come from, not '{smtp.sender}'")
+    if not 0 < smtp.port < 65536:
+        raise SettingsError(f"SEALANE_SMTP_PORT must be between 1 and 65535, not {smtp.port}")

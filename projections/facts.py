@@ -9,20 +9,29 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from core.catalog.events import APP_EVENTS, PRINCIPAL_EVENTS
+from core.catalog.events import APP_EVENTS, PRINCIPAL_EVENTS, RELEASE_EVENTS
 from core.concurrency.events import EVENTS as CONCURRENCY_EVENTS
+from core.deployments.events import EVENTS as DEPLOYMENT_EVENTS
+from core.environments.events import EVENTS as ENVIRONMENT_EVENTS
 from core.eventlog.envelope import EventEnvelope
 from core.eventlog.serialization import Catalogue, UnknownMessage
+from core.notifications.events import SUBSCRIPTION_EVENTS
 from core.pools.events import EVENTS as POOL_EVENTS
 from core.ports import Record
+from core.rollouts.events import EVENTS as ROLLOUT_EVENTS
 from core.runs.events import EVENTS as RUN_EVENTS
 
 CATALOGUES: dict[str, Catalogue] = {
     "app": APP_EVENTS,
     "principal": PRINCIPAL_EVENTS,
+    "subscription": SUBSCRIPTION_EVENTS,
+    "release": RELEASE_EVENTS,
     "run": RUN_EVENTS,
     "concurrency": CONCURRENCY_EVENTS,
     "pool": POOL_EVENTS,
+    "environment": ENVIRONMENT_EVENTS,
+    "deployment": DEPLOYMENT_EVENTS,
+    "rollout": ROLLOUT_EVENTS,
 }
 
 _decode_envelope = msgspec.json.Decoder(EventEnvelope).decode

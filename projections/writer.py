@@ -15,12 +15,25 @@ from sqlalchemy import LargeBinary, Table
 from sqlalchemy.dialects.postgresql import JSONB
 
 from projections.changes import Changes, Key, Row, TableChanges
-from projections.tables import catalog, pools, runs
+from projections.tables import catalog, environments, pools, rollouts, runs
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 # Rows that come again under the same key as a matter of course; all others are new when they are put.
-_RENEWED = frozenset({catalog.schedules, catalog.schedule_firings, pools.agents, runs.approvals, runs.concurrency})
+_RENEWED = frozenset(
+    {
+        catalog.schedules,
+        catalog.schedule_firings,
+        environments.app_environments,
+        environments.place_entries,
+        environments.quarantine,
+        pools.agents,
+        rollouts.rollout_hooks,
+        rollouts.rollout_requests,
+        runs.approvals,
+        runs.concurrency,
+    }
+)
 _COPY_FROM_ROWS = 12
 # A JSON document of 25 MB takes Postgres seconds to take apart.
 _COPY_FROM_BYTES = 256 << 10

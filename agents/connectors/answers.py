@@ -12,6 +12,7 @@ from core.eventlog.routing import make_command, to_record
 from core.eventlog.serialization import Catalogue, Message
 from core.eventlog.topics import DEAD_LETTERS_TOPIC, Topology
 from core.ids import derived_id
+from core.notifications.commands import SUBSCRIPTION_COMMANDS
 from core.ports import OutgoingRecord, Record
 from core.rollouts.commands import COMMANDS as ROLLOUT_COMMANDS
 from core.runs.commands import COMMANDS as RUN_COMMANDS
@@ -77,6 +78,24 @@ def _answer(
         actor=actor,
         correlation_id=event.correlation_id,
         causation_id=event.event_id,
+        issued_at=now,
+    )
+    return to_record(topology, envelope)
+
+
+def to_subscription(
+    topology: Topology, name: str, command: Message, *, parts: tuple[str, ...], cause: EventEnvelope, now: datetime
+) -> OutgoingRecord:
+    """A command for a subscription, in the home region. Equal `parts` make the same command id."""
+    envelope = make_command(
+        command_id=derived_id(*parts),
+        stream=Stream("subscription", name),
+        region=topology.home_region,
+        command=command,
+        catalogue=SUBSCRIPTION_COMMANDS,
+        actor=parts[0],
+        correlation_id=cause.correlation_id,
+        causation_id=cause.event_id,
         issued_at=now,
     )
     return to_record(topology, envelope)

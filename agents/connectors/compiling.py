@@ -2,6 +2,7 @@
 
 import logging
 
+from agents.connectors.delivering import delivery_of, settings_of, with_warnings
 from agents.connectors.repository import Commit, FileProblem, Missing, Repository, Unavailable
 from core.eventlog.serialization import Message
 from core.pipeline.context import CompileContext
@@ -17,18 +18,25 @@ _log = logging.getLogger("sealane.connectors")
 
 def compiled(repository: Repository, event: RunRequested, commit: Commit, source: bytes, region: str) -> Message:
     """PlanRun, InvalidateRun with every problem, or IgnoreRun where the trigger section does not ask for a run."""
-    document = read_pipeline(source, event.pipeline_path)
+    delivery = delivery_of(repository, event, commit)
+    document = read_pipeline(source, event.pipeline_path, delivery.regions if delivery else None)
     if document.problems:
-        return InvalidateRun(commit=commit.id, problems=document.problems)
+        return InvalidateRun(commit=commit.id, problems=(*document.problems, *(delivery.problems if delivery else ())))
     refusal = _refusal(repository, event, commit, document)
     if refusal is not None:
         return IgnoreRun(commit=commit.id, code=refusal.code, reason=refusal.reason)
     plan = document.compile(_context(event, commit, region))
     if not isinstance(plan, Plan):
         return InvalidateRun(commit=commit.id, problems=plan)
+    if delivery and delivery.problems and any(stage.deploy for stage in plan.stages):
+        return InvalidateRun(commit=commit.id, problems=delivery.problems)
     trigger = event.trigger
     return PlanRun(
-        plan=plan, commit=commit.id, title=trigger.title or commit.title, author=trigger.author or commit.author
+        plan=with_warnings(plan, delivery),
+        commit=commit.id,
+        title=trigger.title or commit.title,
+        author=trigger.author or commit.author,
+        environments=settings_of(delivery),
     )
 
 

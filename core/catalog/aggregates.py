@@ -1,9 +1,9 @@
-"""App and Principal as the processor shell sees them."""
+"""App, Release and Principal as the processor shell sees them."""
 
 from core.aggregate import Aggregate
-from core.catalog import app, app_state, principal
-from core.catalog.commands import APP_COMMANDS, PRINCIPAL_COMMANDS
-from core.catalog.events import APP_EVENTS, PRINCIPAL_EVENTS
+from core.catalog import app, app_state, principal, release
+from core.catalog.commands import APP_COMMANDS, PRINCIPAL_COMMANDS, RELEASE_COMMANDS
+from core.catalog.events import APP_EVENTS, PRINCIPAL_EVENTS, RELEASE_EVENTS
 
 APP = Aggregate(
     kind="app",
@@ -15,6 +15,19 @@ APP = Aggregate(
     finished=app_state.finished,
     commands=APP_COMMANDS,
     events=APP_EVENTS,
+)
+
+RELEASE = Aggregate(
+    kind="release",
+    state_type=release.ReleaseState,
+    initial=lambda name: release.ReleaseState(id=name),
+    decide=release.decide,
+    evolve=release.evolve,
+    deadline=release.deadline,
+    finished=release.finished,
+    commands=RELEASE_COMMANDS,
+    events=RELEASE_EVENTS,
+    recurs=True,
 )
 
 PRINCIPAL = Aggregate(

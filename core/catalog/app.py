@@ -1,4 +1,4 @@
-"""The App's decisions: its settings, which triggers become runs, and what its schedules set off."""
+"""The App's decisions: its settings, which triggers become runs, what schedules set off (and environments.py)."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -6,6 +6,7 @@ from typing import Any
 
 from core.aggregate import Rejected, Tick
 from core.catalog import commands as c
+from core.catalog import environments
 from core.catalog import events as e
 from core.catalog.app_state import AppState, Planned, keys_of
 from core.catalog.rules import check_branch, check_name, check_pipeline_path, check_repository_url
@@ -21,6 +22,8 @@ def decide(state: AppState, command: Any, now: datetime) -> Events:
     """The events the command leads to. Raises Rejected."""
     if isinstance(command, Tick):
         return _fire(state, now)
+    if not state.exists and isinstance(command, c.RequestRollout):
+        return environments.request_rollout(state, command, now)
     if not state.exists and not isinstance(command, c.CreateApp):
         raise Rejected("app-unknown", f"there is no app '{state.name}'; create it first")
     return _HANDLERS[type(command)](state, command, now)
@@ -178,4 +181,7 @@ _HANDLERS: dict[type[Any], Callable[[AppState, Any, datetime], Events]] = {
     c.SubmitTrigger: _submit,
     c.IgnoreDelivery: _ignore,
     c.SetSchedules: _set_schedules,
+    c.SetEnvironments: environments.set_environments,
+    c.RequestRollout: environments.request_rollout,
+    c.RefuseRollout: environments.refuse_rollout,
 }

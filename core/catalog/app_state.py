@@ -1,13 +1,15 @@
-"""What an App remembers: its settings, what set off which run lately, and its schedules."""
+"""What an App remembers: its settings and environments, what set off which run lately, and its schedules."""
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
 from core.aggregate import CommandIgnored, CommandRejected
 from core.catalog import events as e
+from core.catalog.release import content_of
+from core.environments.settings import EnvironmentSettings
 from core.pipeline.plan import Schedule
 from core.trigger import ZERO_COMMIT, Forge, Trigger
 
@@ -22,9 +24,10 @@ class Planned(msgspec.Struct, frozen=True):
 
 
 class AppState(msgspec.Struct, omit_defaults=True):
-    """`seen` maps what identifies a trigger (see keys_of) to its run; `heads` is the last known commit of each ref.
+    """`seen` maps what identifies a trigger (see keys_of) to its run; `heads` is the last known commit of each ref;
+    `releases` tells the content of those rolled out lately. All are bounded; the oldest go first.
 
-    Both are bounded; the oldest go first.
+    `environments_number` is the run whose file was listened to last; `rollouts` counts them.
     """
 
     name: str
@@ -40,6 +43,14 @@ class AppState(msgspec.Struct, omit_defaults=True):
     heads: dict[str, str] = {}
     schedules: list[Planned] = []
     schedules_number: int = 0
+    environments: tuple[EnvironmentSettings, ...] = ()
+    environments_source: Literal["file", "api"] = "file"
+    environments_number: int = 0
+    rollouts: int = 0
+    releases: dict[str, str] = {}
+
+    def environment(self, name: str) -> EnvironmentSettings | None:
+        return next((each for each in self.environments if each.name == name), None)
 
 
 def keys_of(trigger: Trigger) -> tuple[str, ...]:
@@ -115,6 +126,18 @@ def _fired(state: AppState, event: e.ScheduleFired) -> None:
     ]
 
 
+def _environments_set(state: AppState, event: e.EnvironmentsSet) -> None:
+    state.environments = event.environments
+    state.environments_source = event.source
+    state.environments_number = max(state.environments_number, event.number)
+
+
+def _rollout_accepted(state: AppState, event: e.RolloutAccepted) -> None:
+    state.rollouts = event.number
+    if event.kind == "deploy":
+        _remember(state.releases, event.release.id, content_of(event.release))
+
+
 def _nothing(state: AppState, event: Any) -> None:
     """A refusal changes nothing."""
 
@@ -127,6 +150,9 @@ _EVOLVE: dict[type[Any], Callable[[AppState, Any], None]] = {
     e.DeliveryIgnored: _ignored,
     e.SchedulesSet: _schedules_set,
     e.ScheduleFired: _fired,
+    e.EnvironmentsSet: _environments_set,
+    e.RolloutAccepted: _rollout_accepted,
+    e.RolloutRefused: _nothing,
     CommandRejected: _nothing,
     CommandIgnored: _nothing,
 }

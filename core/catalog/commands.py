@@ -89,8 +89,9 @@ class SetEnvironments(Message, frozen=True, kw_only=True):
 class RequestRollout(Message, frozen=True, kw_only=True):
     """Bring a release into an environment, or (kind rollback) back to one.
 
-    `regions` empty means all of the environment; `releases` says by region what to go back to. `strategy_override` is
-    one of the four names, to be used with its defaults instead of what the environment says.
+    `regions` empty means all of the environment; `releases` says by region what to go back to, `leaving` what is there
+    now (the latest with a contract migration of those that are left). `strategy_override` is one of the four names, to
+    be used with its defaults instead of what the environment says.
     """
 
     TYPE = "app.request_rollout"
@@ -100,8 +101,18 @@ class RequestRollout(Message, frozen=True, kw_only=True):
     kind: Kind = "deploy"
     regions: tuple[str, ...] = ()
     releases: dict[str, Release] = msgspec.field(default_factory=dict)
+    leaving: Release | None = None
     override_reason: str = ""
     strategy_override: str = ""
+
+
+class RefuseRollout(Message, frozen=True, kw_only=True):
+    """An accepted rollout can't live where it should. Said by a policy, to be on record and told to who waits."""
+
+    TYPE = "app.refuse_rollout"
+    origin: Origin
+    code: str
+    detail: str
 
 
 class CreateRelease(Message, frozen=True, kw_only=True):
@@ -143,6 +154,19 @@ class RevokeToken(Message, frozen=True, kw_only=True):
     token_id: str
 
 
-APP_COMMANDS = Catalogue((Tick, CreateApp, UpdateApp, ArchiveApp, SubmitTrigger, IgnoreDelivery, SetSchedules, SetEnvironments, RequestRollout))
+APP_COMMANDS = Catalogue(
+    (
+        Tick,
+        CreateApp,
+        UpdateApp,
+        ArchiveApp,
+        SubmitTrigger,
+        IgnoreDelivery,
+        SetSchedules,
+        SetEnvironments,
+        RequestRollout,
+        RefuseRollout,
+    )
+)
 RELEASE_COMMANDS = Catalogue((Tick, CreateRelease))
 PRINCIPAL_COMMANDS = Catalogue((Tick, CreatePrincipal, UpdatePrincipal, IssueToken, RevokeToken))

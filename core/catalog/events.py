@@ -104,6 +104,7 @@ class RolloutAccepted(Message, frozen=True, kw_only=True):
     kind: Kind = "deploy"
     regions: tuple[str, ...] = ()
     releases: dict[str, Release] = msgspec.field(default_factory=dict)
+    leaving: Release | None = None
     override_reason: str = ""
 
 

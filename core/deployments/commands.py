@@ -77,6 +77,13 @@ class LoseLock(Message, frozen=True, kw_only=True):
     epoch: int
 
 
+class EndWatch(Message, frozen=True, kw_only=True):
+    """Another deployment (`by`) was given the environment: what happens there is no longer this one's doing."""
+
+    TYPE = "deployment.end_watch"
+    by: str = ""
+
+
 class ReportTarget(Message, frozen=True, kw_only=True):
     """The deployer's answer to action `action` of `epoch`: the target is as wished (`ok`), or why it can't be.
 
@@ -153,6 +160,7 @@ COMMANDS = Catalogue(
         AdmitDeployment,
         RefuseDeployment,
         LoseLock,
+        EndWatch,
         ReportTarget,
         ReportHealth,
         RecordSample,

@@ -27,7 +27,7 @@ class InstanceSet(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class TargetState(msgspec.Struct, frozen=True, omit_defaults=True):
-    """All sets there should be; one that isn't named is drained and removed. Weights sum to 100, or to 0 (nothing runs).
+    """All sets there should be; one that isn't named is drained and removed. Weights sum to 100, or to 0 (no traffic).
 
     Reached in this order, so that traffic never goes where nothing is ready: start what is missing, wait until it
     is ready, shift the weights, drain and stop what is too much. `at_once`: weights are shifted first to whatever

@@ -12,7 +12,7 @@ class EnterEnvironment(Message, frozen=True, kw_only=True):
     """A deployment wants the lock. `urgent` (a rollback) goes before all that wait.
 
     `automatic`: nobody asked for just this release, so a quarantined one is refused. `override_reason` lets it through
-    a freeze, on record.
+    a freeze, on record; and a rollback past a contract migration (whose way down was gone, for one).
     """
 
     TYPE = "environment.enter"
@@ -41,6 +41,7 @@ class LeaveEnvironment(Message, frozen=True, kw_only=True):
     TYPE = "environment.leave"
     deployment_id: str
     outcome: str = ""
+    watch_until: datetime | None = None
 
 
 class NoteRelease(Message, frozen=True, kw_only=True):

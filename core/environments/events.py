@@ -9,7 +9,10 @@ from core.eventlog.serialization import Catalogue, Message
 
 
 class DeploymentQueued(Message, frozen=True, kw_only=True):
-    """It waits: behind the lock's holder and others, or for a window. `reason` says so in words."""
+    """It waits: behind the lock's holder and others, or for a window. `reason` says so in words.
+
+    `opens_at` is when the windows let it in, where they are what it waits for.
+    """
 
     TYPE = "environment.deployment_queued"
     deployment_id: str
@@ -20,6 +23,7 @@ class DeploymentQueued(Message, frozen=True, kw_only=True):
     urgent: bool = False
     freezes: tuple[Window, ...] = ()
     windows: tuple[Window, ...] = ()
+    override_reason: str = ""
     reason: str
     opens_at: datetime | None = None
 
@@ -37,7 +41,7 @@ class LockGranted(Message, frozen=True, kw_only=True):
     """The deployment holds the lock. `epoch` grows with every grant; the target refuses a lower one.
 
     `current` is what runs here now, `previous` the last healthy release before it. `overridden`: it went through a
-    freeze for that reason.
+    freeze for that reason. `replaces` is the deployment that brought `current`, if it is still watched: that ends now.
     """
 
     TYPE = "environment.lock_granted"
@@ -49,20 +53,38 @@ class LockGranted(Message, frozen=True, kw_only=True):
     current: Release | None = None
     previous: Release | None = None
     overridden: str = ""
+    by: str = ""
+    automatic: bool = False
+    urgent: bool = False
+    replaces: str = ""
 
 
 class LockRenewed(Message, frozen=True, kw_only=True):
+    """`extended`: not by the owner, but because nobody was there to hear it."""
+
     TYPE = "environment.lock_renewed"
     deployment_id: str
     expires_at: datetime
+    extended: bool = False
 
 
 class LockReleased(Message, frozen=True, kw_only=True):
-    """By its owner; or `expired`: the owner had not renewed it in time."""
+    """By its owner; or `expired`: the owner had not renewed it in time. What it brought is watched `watch_until`."""
 
     TYPE = "environment.lock_released"
     deployment_id: str
+    epoch: int = 0
     expired: bool = False
+    watch_until: datetime | None = None
+
+
+class PreemptionRequested(Message, frozen=True, kw_only=True):
+    """Somebody rolls back by hand while `deployment_id` holds the lock: it shall go back and leave."""
+
+    TYPE = "environment.preemption_requested"
+    deployment_id: str
+    by: str
+    reason: str
 
 
 class DeploymentLeft(Message, frozen=True, kw_only=True):
@@ -73,7 +95,7 @@ class DeploymentLeft(Message, frozen=True, kw_only=True):
 
 
 class DeploymentRefused(Message, frozen=True, kw_only=True):
-    """It may not enter: release-quarantined, nothing-to-roll-back-to ..."""
+    """It may not enter: release-quarantined, superseded, rollback-past-migration, nothing-to-roll-back-to ..."""
 
     TYPE = "environment.deployment_refused"
     deployment_id: str
@@ -82,11 +104,14 @@ class DeploymentRefused(Message, frozen=True, kw_only=True):
 
 
 class ReleaseChanged(Message, frozen=True, kw_only=True):
-    """All traffic is on `release` since now."""
+    """All traffic is on `release` since now. `previous` is the last healthy one before it, which a rollback goes to."""
 
     TYPE = "environment.release_changed"
     release: Release
     deployment_id: str
+    rollout_id: str = ""
+    previous: Release | None = None
+    rollback: bool = False
 
 
 class FreezeOverridden(Message, frozen=True, kw_only=True):
@@ -133,6 +158,7 @@ EVENTS = Catalogue(
         LockGranted,
         LockRenewed,
         LockReleased,
+        PreemptionRequested,
         DeploymentLeft,
         DeploymentRefused,
         ReleaseChanged,

@@ -12,6 +12,7 @@ CONTEXT_OF_KIND = {
     "app": "catalog",
     "principal": "catalog",
     "release": "catalog",
+    "subscription": "catalog",
     "run": "runs",
     "concurrency": "runs",
     "pool": "pools",

@@ -14,10 +14,10 @@ _INSTEAD: Final = {
     "upload-artifact": "write small values to $OUTPUT, or upload with 'run: curl ...'",
     "download-artifact": "read stages.<name>.outputs, or download with 'run: curl ...'",
     "docker-build": "write 'run: docker build ...'",
-    "deploy": "write the deployment as 'run' steps",
     "notify": "write 'run: curl ...' in a stage with 'if: always()'",
 }
-ACTIONS: Final = ("git-checkout", *_INSTEAD)
+NOT_YET: Final = tuple(_INSTEAD)
+ACTIONS: Final = ("git-checkout", "deploy", *NOT_YET)
 CHECKOUT: Final = {
     "depth": Text(None, 10, r"[0-9]{1,7}", "a number of commits (0: the whole history)", "bad-argument"),
     "path": Text(None, 1_000, what="a directory below the workspace", may_be_empty=False, code="bad-argument"),
@@ -30,6 +30,11 @@ def check_action(step: Section, report: Report) -> None:
     action, path = step.get("uses"), step.path_of("uses")
     if action == "git-checkout":
         _check_checkout(step, report)
+    elif action == "deploy":
+        message = "'uses: deploy' is the last step of its stage, and its only deployment"
+        report.add(
+            step.place("uses"), "deploy-not-last", message, path, "move it to the end, or into a stage of its own"
+        )
     elif action in _INSTEAD or action.startswith("./"):
         message = f"'uses: {action}' is part of the language, but is not available yet"
         hint = _INSTEAD.get(action, "write its commands as 'run' steps")

@@ -5,6 +5,7 @@ from typing import Final
 
 from core.pipeline.actions import check_action, check_directory
 from core.pipeline.dag import cycles
+from core.pipeline.deploying import Environments, check_deploy, desugar
 from core.pipeline.inputs import check_input
 from core.pipeline.matrix import Matrix
 from core.pipeline.report import Report
@@ -15,14 +16,15 @@ MAX_JOBS: Final = 4_000
 Graph = dict[str, tuple[str, ...]]
 
 
-def check_document(root: Section, report: Report) -> Graph:
+def check_document(root: Section, known: Environments | None, report: Report) -> Graph:
     """Everything but expressions; answers with the graph of the stages as far as it makes sense."""
+    desugar(root, report)
     stages: list[Section] = root.get("stages", [])
     _check_trigger(root.get("trigger"), report)
     _check_names(stages, report)
     graph = _check_needs(stages, report)
     for stage in stages:
-        _check_stage(stage, report)
+        _check_stage(stage, known, report)
     _check_size(root, stages, report)
     for section in _with_env(root, stages):
         _check_variables(section, report)
@@ -94,13 +96,13 @@ def _check_needs(stages: list[Section], report: Report) -> Graph:
     return graph
 
 
-def _check_stage(stage: Section, report: Report) -> None:
+def _check_stage(stage: Section, known: Environments | None, report: Report) -> None:
     if not (stage.has("steps") or stage.has("approval") or stage.has("deploy")):
         message = f"stage '{stage_name(stage)}' does nothing"
-        report.add(stage.node, "missing-key", message, stage.path, "add 'steps:', or 'approval:' for a gate")
-    if stage.has("steps") and stage.has("deploy"):
-        message = "a stage has 'steps' or 'deploy', not both"
-        report.add(stage.place("deploy"), "conflicting-keys", message, stage.path_of("deploy"))
+        report.add(
+            stage.node, "missing-key", message, stage.path, "add 'steps:' or 'deploy:', or 'approval:' for a gate"
+        )
+    check_deploy(stage, known, report)
     for step in stage.get("steps", []):
         _check_step(step, report)
 

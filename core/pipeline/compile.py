@@ -12,11 +12,13 @@ import msgspec
 from core.pipeline.checks import needs_of, stage_name
 from core.pipeline.context import CompileContext
 from core.pipeline.dag import order
+from core.pipeline.deploying import Environments, deploy_plan
 from core.pipeline.filling import Filler, final
 from core.pipeline.matrix import Combination, Matrix
 from core.pipeline.plan import (
     Approval,
     Concurrency,
+    DeployPlan,
     JobPlan,
     Need,
     Plan,
@@ -39,8 +41,16 @@ _ALL_REASONS: tuple[RetryOn, ...] = ("agent_lost", "failure", "timeout")
 class Compiler:
     """One compilation. A value that can't be had for this commit is in the report, and the plan without worth."""
 
-    def __init__(self, root: Section, context: CompileContext, inputs: dict[str, Any], report: Report) -> None:
+    def __init__(
+        self,
+        root: Section,
+        context: CompileContext,
+        inputs: dict[str, Any],
+        report: Report,
+        environments: Environments | None = None,
+    ) -> None:
         self._report = report
+        self._environments = environments
         self._root = root
         self._context = context
         self._defaults: Section = root.get("defaults") or Section(root.node, "defaults")
@@ -54,8 +64,8 @@ class Compiler:
         by_name = {stage_name(stage): stage for stage in self._root.get("stages", [])}
         graph = {name: tuple(need.text for need, _ in needs_of(stage)) for name, stage in by_name.items()}
         stages = tuple(self._stage(name, by_name[name]) for name in order(graph))
-        if names := dict.fromkeys(stage.environment for stage in stages if stage.environment):
-            self._warn(f"locks and protection rules of environments are not enforced yet ({', '.join(names)})")
+        if names := dict.fromkeys(each.environment for each in stages if each.environment and not each.deploy):
+            self._warn(f"steps take no lock of their environment ({', '.join(names)}); a 'deploy' does")
         return Plan(
             name=self._root.get("name") or self._context.app,
             stages=stages,
@@ -86,6 +96,9 @@ class Compiler:
         if stage.get("image") is not None or self._defaults.get("image") is not None:
             self._warn("'image' needs an agent that runs containers; agents that run processes refuse such jobs")
         approval = stage.get("approval")
+        deploy = deploy_plan(stage, Filler(self._values, self._report), self._environments, self._report)
+        if deploy is not None:
+            self._fits(deploy, stage)
         return StagePlan(
             name=name,
             jobs=self._jobs(name, stage, matrix) if stage.get("steps") else (),
@@ -94,7 +107,8 @@ class Compiler:
             approval=_approval(approval) if isinstance(approval, Section) else None,
             max_parallel=matrix.max_parallel if isinstance(matrix, Matrix) else None,
             fail_fast=matrix.fail_fast if isinstance(matrix, Matrix) else True,
-            environment=self._now(given) if given is not None else None,
+            environment=self._now(given) if given is not None else deploy.environment if deploy else None,
+            deploy=deploy,
         )
 
     def _jobs(self, name: str, stage: Section, matrix: Matrix | None) -> tuple[JobPlan, ...]:
@@ -112,13 +126,18 @@ class Compiler:
     def _counted(self, jobs: Iterator[JobPlan], stage: Section) -> Iterator[JobPlan]:
         """Only as many as an event can hold: the rest of a plan that is too large is not even made."""
         for job in jobs:
-            self._bytes += len(msgspec.json.encode(job))
-            if self._bytes > MAX_PLAN_BYTES:
-                message = f"the plan takes more than {MAX_PLAN_BYTES:,} bytes: each job holds its steps and variables"
-                hint = "make the matrix smaller, move long scripts into files of the repository, or split the file"
-                self._report.add(stage.node, "plan-too-large", message, stage.path, hint)
+            if not self._fits(job, stage):
                 return
             yield job
+
+    def _fits(self, part: JobPlan | DeployPlan, stage: Section) -> bool:
+        self._bytes += len(msgspec.json.encode(part))
+        if self._bytes <= MAX_PLAN_BYTES:
+            return True
+        message = f"the plan takes more than {MAX_PLAN_BYTES:,} bytes: each job holds its steps and variables"
+        hint = "make the matrix smaller, move long scripts into files of the repository, or split the file"
+        self._report.add(stage.node, "plan-too-large", message, stage.path, hint)
+        return False
 
     def _job(self, job_id: str, name: str, stage: Section, matrix: Combination, known: Combination) -> JobPlan:
         fill = Filler(self._values | {"matrix": known}, self._report)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from core.pipeline.checks import check_document
+from core.pipeline.deploying import Environments
 from core.pipeline.engine import Expression, ExpressionError, compile_expression
 from core.pipeline.expression_types import is_number, mistakes
 from core.pipeline.expressions import condition_piece, pieces
@@ -20,9 +21,9 @@ Place = Template | Condition
 MAX_EXPRESSIONS: Final = 100
 
 
-def check_everything(root: Section, report: Report) -> None:
+def check_everything(root: Section, known: Environments | None, report: Report) -> None:
     """All checks that look beyond a single value: structure first, then expressions."""
-    graph = check_document(root, report)
+    graph = check_document(root, known, report)
     scopes = Scopes(root, graph)
     for key, value in root.values.items():
         if key != "stages":

@@ -1,6 +1,6 @@
 """Keys that belong to the language but are not available yet: their shape is checked, then they are refused."""
 
-from core.pipeline.kinds import Choice, Flag, Text
+from core.pipeline.kinds import Choice, Text
 from core.pipeline.shapes import Either, Key, ListOf, MapOf, Record
 from core.pipeline.vocabulary import PER_MATRIX, RETENTION, SHORT, STAGE_NAME, VARIABLE, env_map
 
@@ -67,15 +67,4 @@ _INCLUDED = Record(
 )
 INCLUDE = ListOf(
     Either("a file, or {template, app, ref, inputs}", Text(max_length=SHORT), None, _INCLUDED), "includes", True
-)
-
-_STRATEGIES = ("recreate", "rolling", "blue-green", "canary")
-DEPLOY = Record(
-    "'deploy'",
-    (
-        Key("environment", Text(max_length=SHORT), "Where to."),
-        Key("strategy", Choice("strategy", _STRATEGIES), "How."),
-        Key("release", Text(PER_MATRIX, SHORT), "What."),
-        Key("wait", Flag(), "Whether the stage waits for the end of the deployment.", default="true"),
-    ),
 )

@@ -1,7 +1,8 @@
 """The keys of a stage that say what it runs, where, and how often."""
 
 from core.pipeline.kinds import Choice, Flag, If, Text, Whole
-from core.pipeline.language_later import ARTIFACTS, CACHE, DEPLOY, REPORTS, SECRETS, SERVICES
+from core.pipeline.language_deploy import DEPLOY_OR_NAME, ENVIRONMENT_TEXT
+from core.pipeline.language_later import ARTIFACTS, CACHE, REPORTS, SECRETS, SERVICES
 from core.pipeline.language_step import STEP
 from core.pipeline.matrix import MatrixKind
 from core.pipeline.shapes import Either, Key, ListOf, Record
@@ -19,7 +20,6 @@ from core.pipeline.vocabulary import (
     SHORT,
     STAGE_NAME,
     TIMEOUT,
-    WITH_ENV,
     env_map,
 )
 
@@ -119,16 +119,17 @@ APPROVAL = Record(
 ENVIRONMENT = Record(
     "'environment'",
     (
-        Key("name", Text(WITH_ENV, SHORT, what="an environment", may_be_empty=False), "Its name.", required=True),
+        Key("name", ENVIRONMENT_TEXT, "Its name.", required=True),
         Key(
             "regions",
             ListOf(REGION, "regions", single=True, at_least=1, unique=True),
-            "Only these regions of it.",
-            instead="choose the region with 'pool: {region: ...}'",
+            "Only these regions of it, for `deploy`.",
+            default="all of them",
         ),
     ),
     "Environment",
-    "Sets `$ENVIRONMENT`. Its lock and its protection rules are not enforced yet.",
+    "Sets `$ENVIRONMENT`, and says where `deploy` goes to. A rollout takes the environment's lock and keeps to its "
+    "rules; steps alone do neither.",
 )
 
 IMAGE = Text(PER_MATRIX, 500, r"[A-Za-z0-9][A-Za-z0-9._/:@+-]*", "an image", "bad-image")
@@ -200,18 +201,14 @@ STAGE = Record(
         Key("approval", APPROVAL, "People who must agree before the stage starts.", aliases=("approvals",)),
         Key(
             "environment",
-            Either(
-                "an environment's name",
-                scalar=Text(WITH_ENV, SHORT, what="an environment", may_be_empty=False),
-                mapping=ENVIRONMENT,
-            ),
-            "Where it deploys to: sets `$ENVIRONMENT`. Locks and protection rules are not enforced yet.",
+            Either("an environment's name", scalar=ENVIRONMENT_TEXT, mapping=ENVIRONMENT),
+            "Where it deploys to: sets `$ENVIRONMENT`.",
         ),
-        Key("deploy", DEPLOY, "A deployment by strategy instead of steps.", instead="write the deployment as 'steps'"),
+        Key("deploy", DEPLOY_OR_NAME, "A deployment by strategy, after the steps if there are any."),
         Key(
             "steps",
             ListOf(STEP, "steps", at_least=1, at_most=500),
-            "What it does. Only a stage with `approval` can do without: a gate.",
+            "What it does. Only a stage with `approval` (a gate) or `deploy` can do without.",
             aliases=("script", "run", "commands", "tasks"),
         ),
     ),

@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from core.pipeline.actions import ACTIONS
+from core.pipeline.actions import NOT_YET
 from core.pipeline.kinds import Choice, Flag, If, Text
 from core.pipeline.shapes import Key, MapOf, Record
 from core.pipeline.vocabulary import PER_JOB, PER_MATRIX, SHORT, TIMEOUT, VARIABLE, env_map
 
-_LATER = ", ".join(f"`{action}`" for action in ACTIONS[1:])
+_LATER = ", ".join(f"`{action}`" for action in NOT_YET)
 SHELLS: Final = ("bash", "sh")
 MAX_SCRIPT: Final = 200_000
 
@@ -26,7 +26,8 @@ STEP = Record(
         Key(
             "uses",
             Text(what="an action"),
-            "A built-in action: [`git-checkout`](#git-checkout). Not available yet: " + _LATER + ".",
+            "A built-in action: [`git-checkout`](#git-checkout), or as the last step [`deploy`](#deploy). "
+            f"Not available yet: {_LATER}.",
         ),
         Key("with", MapOf(VARIABLE, Text(PER_JOB), "arguments"), "Arguments of the action.", aliases=("args",)),
         Key("env", env_map(PER_JOB), "Environment variables of this step.", aliases=("environment", "variables")),

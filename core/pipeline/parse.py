@@ -4,7 +4,7 @@ Built from libyaml's events instead of its composer: a loop can't overflow the s
 before anything is expanded, and duplicate keys are seen.
 """
 
-from typing import Any, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
 import yaml
 
@@ -23,14 +23,25 @@ _PLAIN_TAGS = frozenset(_CORE + name for name in ("null", "bool", "int", "float"
 _KNOWN_TAGS = _PLAIN_TAGS | {_CORE + "str", _CORE + "seq", _CORE + "map", "!"}
 
 
+class FileKind(NamedTuple):
+    """How messages call such a file, and the key that none goes without."""
+
+    what: str
+    key: str
+    shorter: str
+
+
+PIPELINE_FILE: Final = FileKind("a pipeline file", "stages", "write the values out, or use 'defaults'")
+
+
 class _Refused(Exception):
     """The file can't be read further; the reason is already in the report."""
 
 
-def parse(source: bytes, report: Report) -> Mapping | None:
+def parse(source: bytes, report: Report, kind: FileKind = PIPELINE_FILE) -> Mapping | None:
     """The root mapping, or None when it could not be read. Problems go into the report; nothing is raised."""
     try:
-        root = _Builder(_decode(source, report), report).build()
+        root = _Builder(_decode(source, report, kind), report, kind).build()
     except _Refused:
         return None
     if root is None or _says_nothing(root):
@@ -39,11 +50,11 @@ def parse(source: bytes, report: Report) -> Mapping | None:
             1,
             "empty-file",
             "the file is empty",
-            suggestion="a pipeline needs at least 'stages:'",
+            suggestion=f"{kind.what} needs at least '{kind.key}:'",
         )
         return None
     if not isinstance(root, Mapping):
-        report.add(root, "not-a-mapping", "the file must be a mapping with the key 'stages'")
+        report.add(root, "not-a-mapping", f"the file must be a mapping with the key '{kind.key}'")
         return None
     return root
 
@@ -53,14 +64,14 @@ def _says_nothing(root: Node) -> bool:
     return isinstance(root, Scalar) and root.plain and not root.text
 
 
-def too_large(size: int) -> str:
+def too_large(size: int, kind: FileKind = PIPELINE_FILE) -> str:
     """What to say of a file of so many bytes, also where it was never read."""
-    return f"the file has {size:,} bytes; a pipeline file must be smaller than {MAX_BYTES:,}"
+    return f"the file has {size:,} bytes; {kind.what} must be smaller than {MAX_BYTES:,}"
 
 
-def _decode(source: bytes, report: Report) -> str:
+def _decode(source: bytes, report: Report, kind: FileKind) -> str:
     if len(source) >= MAX_BYTES:
-        report.at(1, 1, "file-too-large", too_large(len(source)))
+        report.at(1, 1, "file-too-large", too_large(len(source), kind))
         raise _Refused
     if source.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in source[:4]:
         report.at(1, 1, "not-utf-8", "the file is not UTF-8: it looks like UTF-16", suggestion="save the file as UTF-8")
@@ -81,9 +92,10 @@ def _decode(source: bytes, report: Report) -> str:
 class _Builder:
     """Folds parser events into nodes with an explicit stack of what is still open."""
 
-    def __init__(self, text: str, report: Report) -> None:
+    def __init__(self, text: str, report: Report, kind: FileKind) -> None:
         self._text = text
         self._report = report
+        self._kind = kind
         self._open: list[Mapping | Sequence] = []
         self._keys: list[Scalar | None] = []
         self._merged: list[set[str]] = []
@@ -123,7 +135,7 @@ class _Builder:
                     self._refuse(
                         event,
                         "multiple-documents",
-                        "a pipeline file holds one document; remove this '---'",
+                        f"{self._kind.what} holds one document; remove this '---'",
                     )
 
     def _scalar(self, event: Any) -> None:
@@ -174,7 +186,7 @@ class _Builder:
         self._aliased += node.size
         if self._aliased > MAX_ALIASED_NODES:
             message = f"aliases expand to more than {MAX_ALIASED_NODES:,} values"
-            self._refuse(event, "alias-bomb", message, "write the values out, or use 'defaults'")
+            self._refuse(event, "alias-bomb", message, self._kind.shorter)
         self._add(node, event)
 
     def _add(self, node: Node, event: Any, opens: bool = False) -> None:

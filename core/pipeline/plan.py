@@ -85,6 +85,28 @@ class JobPlan(msgspec.Struct, frozen=True, omit_defaults=True):
     priority: int = 0
 
 
+class ReleasePlan(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is deployed where it isn't just the commit's files. Texts may hold `${{ stages... }}`."""
+
+    image: str = ""
+    digest: str = ""
+    config: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class DeployPlan(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A rollout of the run's release. `regions` empty: all; `strategy` empty: the environment's own.
+
+    With `wait` the stage ends as the rollout does, which is aborted after the timeout; else once it is accepted.
+    """
+
+    environment: str
+    regions: tuple[str, ...] = ()
+    strategy: str = ""
+    wait: bool = True
+    timeout_seconds: int = 7 * 24 * 3600
+    release: ReleasePlan | None = None
+
+
 class StagePlan(msgspec.Struct, frozen=True, omit_defaults=True):
     """A node of the DAG. `if_` is CEL over `stages`, `success()`, `failure()`, `always()` and the run's values."""
 
@@ -96,6 +118,7 @@ class StagePlan(msgspec.Struct, frozen=True, omit_defaults=True):
     max_parallel: int | None = None
     fail_fast: bool = True
     environment: str | None = None
+    deploy: DeployPlan | None = None
 
 
 class Schedule(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from core.pipeline.engine import GLOBALS, METHODS, STATUS_FUNCTIONS
 from core.pipeline.language import CONCURRENCY, DEFAULTS, PIPELINE
+from core.pipeline.language_deploy import DEPLOY, RELEASE
 from core.pipeline.language_stage import APPROVAL, ENVIRONMENT, NEED, POOL, RESOURCES, RETRY, STAGE
 from core.pipeline.language_step import STEP
 from core.pipeline.language_trigger import INPUT, MANUAL, SCHEDULE, TRIGGER
@@ -23,6 +24,8 @@ SECTIONS = (
     RETRY,
     APPROVAL,
     ENVIRONMENT,
+    DEPLOY,
+    RELEASE,
     STEP,
 )
 _HEAD = """# Pipeline reference
@@ -75,12 +78,14 @@ _VARIABLES = """## Variables in each step
 
 def reference_text() -> str:
     """The whole page."""
-    parts = [_HEAD, *(_section(record) for record in SECTIONS), _matrix(), _CHECKOUT, _expressions(), _VARIABLES]
+    parts = [_HEAD, *(section_text(record) for record in SECTIONS), _matrix(), _CHECKOUT, _expressions(), _VARIABLES]
     return "\n".join(part.rstrip() + "\n" for part in parts)
 
 
-def _section(record: Record) -> str:
-    return f"## {record.title}\n\n{record.doc}\n\n{_table(record.keys)}"
+def section_text(record: Record) -> str:
+    """A record's part of the page: what it is, and a table of its keys."""
+    table = f"\n\n{_table(record.keys)}" if record.keys else "\n"
+    return f"## {record.title}\n\n{record.doc}{table}"
 
 
 def _matrix() -> str:

@@ -66,6 +66,10 @@ class Report:
         if text not in self.warnings:
             self.warnings.append(text)
 
+    def touches(self, path: str) -> bool:
+        """Whether something at this key path, or below it, is wrong."""
+        return any(p.path == path or p.path.startswith((f"{path}.", f"{path}[")) for p in self._problems)
+
     @property
     def full(self) -> bool:
         """Whether what comes now is only counted: then nothing dear needs to be done for it."""

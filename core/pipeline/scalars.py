@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 _DURATION = re.compile(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", re.ASCII)
+_PRECISE = re.compile(r"(\d{1,9})ms|(\d{1,9}\.\d{1,3})s", re.ASCII)
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,3})?)(|[KMGT]i?)B?", re.ASCII)
 _CORES = re.compile(r"(\d{1,4}(?:\.\d{1,3})?)|(\d{1,7})m", re.ASCII)
 _UNITS = {
@@ -34,8 +35,19 @@ def duration_seconds(text: str) -> int:
     return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
 
 
-def show_duration(seconds: int) -> str:
+def precise_seconds(text: str) -> float:
+    """The same, and parts of a second: `500ms`, `1.5s`."""
+    found = _PRECISE.fullmatch(text)
+    if found is None:
+        return float(duration_seconds(text))
+    return int(found[1]) / 1000 if found[1] else float(found[2])
+
+
+def show_duration(seconds: float) -> str:
     """The shortest way to write it: 3600 -> 1h."""
+    if seconds != int(seconds):
+        return f"{seconds * 1000:g}ms"
+    seconds = int(seconds)
     for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds and seconds % length == 0:
             return f"{seconds // length}{unit}"

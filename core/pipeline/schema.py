@@ -16,4 +16,8 @@ def pipeline_schema() -> dict[str, Any]:
 
 def schema_text() -> str:
     """As published in docs/pipeline.schema.json."""
-    return msgspec.json.format(msgspec.json.encode(pipeline_schema()), indent=2).decode() + "\n"
+    return published(pipeline_schema())
+
+
+def published(schema: dict[str, Any]) -> str:
+    return msgspec.json.format(msgspec.json.encode(schema), indent=2).decode() + "\n"

@@ -27,7 +27,8 @@ class StartRollout(Message, frozen=True, kw_only=True):
     """Bring `release` into the environment's regions in waves. `number` counts in the app.
 
     A rollback goes to all `regions` at once, without approval, before everything that waits. `releases` says by
-    region what to go back to, where they differ. `override_reason` goes through freezes.
+    region what to go back to, where they differ. `leaving` is what it goes back from, where its contract migration
+    must be taken back. `override_reason` goes through freezes.
     """
 
     TYPE = "rollout.start"
@@ -39,6 +40,7 @@ class StartRollout(Message, frozen=True, kw_only=True):
     kind: Kind = "deploy"
     regions: tuple[str, ...] = ()
     releases: dict[str, Release] = msgspec.field(default_factory=dict)
+    leaving: Release | None = None
     override_reason: str = ""
 
 
@@ -53,17 +55,19 @@ class ApproveRollout(Message, frozen=True, kw_only=True):
 
 
 class ReportHook(Message, frozen=True, kw_only=True):
-    """The deployer's answer: the pre-deploy command ended. `output` is the end of what it printed."""
+    """The deployer's answer: the pre-deploy command (or, with `down`, its way back) ended. `output` is the end of what
+    it printed."""
 
     TYPE = "rollout.report_hook"
     ok: bool
     exit_code: int | None = None
     output: str = ""
     detail: str = ""
+    down: bool = False
 
 
 class NoteDeployment(Message, frozen=True, kw_only=True):
-    """A deployment of the rollout went on: reached a step, finished, or its watch ended. Said by a policy."""
+    """A deployment of the rollout finished (and is `watching`), its watch ended, or saw a breach. Said by a policy."""
 
     TYPE = "rollout.note_deployment"
     deployment_id: str
@@ -73,6 +77,7 @@ class NoteDeployment(Message, frozen=True, kw_only=True):
     code: str = ""
     detail: str = ""
     rollback_to: Release | None = None
+    watching: bool = False
 
 
 class NoteRequests(Message, frozen=True, kw_only=True):

@@ -34,6 +34,7 @@ class RolloutRequested(Message, frozen=True, kw_only=True):
     kind: Kind = "deploy"
     waves: tuple[tuple[str, ...], ...]
     releases: dict[str, Release] = msgspec.field(default_factory=dict)
+    leaving: Release | None = None
     override_reason: str = ""
 
 
@@ -114,12 +115,18 @@ class RegionFinished(Message, frozen=True, kw_only=True):
     code: str = ""
     detail: str = ""
     rollback_to: Release | None = None
+    watching: bool = False
 
 
 class WatchOver(Message, frozen=True, kw_only=True):
+    """A region's deployment is no longer watched; `breach`: fault was found with it, as `code` and `detail` say."""
+
     TYPE = "rollout.watch_over"
     region: str
     deployment_id: str
+    breach: bool = False
+    code: str = ""
+    detail: str = ""
 
 
 class BakeStarted(Message, frozen=True, kw_only=True):
@@ -147,11 +154,15 @@ class BakeFinished(Message, frozen=True, kw_only=True):
 
 
 class RolloutHalted(Message, frozen=True, kw_only=True):
-    """It does not go on by itself: a region failed and on_failure is halt, or a bake saw too few requests."""
+    """It does not go on by itself: a region failed and on_failure is halt, or a bake saw too few requests.
+
+    It ends at `expires_at` if nobody does anything about it.
+    """
 
     TYPE = "rollout.halted"
     code: str
     detail: str
+    expires_at: datetime | None = None
 
 
 class DeploymentsSteered(Message, frozen=True, kw_only=True):
@@ -165,9 +176,12 @@ class DeploymentsSteered(Message, frozen=True, kw_only=True):
 
 
 class RolloutPaused(Message, frozen=True, kw_only=True):
+    """Not for ever: it ends at `expires_at`."""
+
     TYPE = "rollout.paused"
     by: str
     reason: str = ""
+    expires_at: datetime | None = None
 
 
 class RolloutResumed(Message, frozen=True, kw_only=True):
@@ -176,11 +190,12 @@ class RolloutResumed(Message, frozen=True, kw_only=True):
 
 
 class RolloutAborted(Message, frozen=True, kw_only=True):
-    """Somebody (or a failure elsewhere) takes it back; RolloutFinished comes when all regions are back."""
+    """Somebody (or with `code`, a failure) takes it back; RolloutFinished comes when all regions are back."""
 
     TYPE = "rollout.aborted"
     by: str
     reason: str = ""
+    code: str = ""
 
 
 class RolloutFinished(Message, frozen=True, kw_only=True):

@@ -4,11 +4,11 @@ Stages whose `if` has always() or cancelled() live on: they are not stopped, and
 second, forced cancel ends those too.
 """
 
-from core.pipeline.expressions import ExpressionError
 from core.pipeline.plan import StagePlan
 from core.runs import events as e
 from core.runs.commands import CancelRun
-from core.runs.conditions import outlives_cancel
+from core.runs.conditions import outlives
+from core.runs.deploying import stop_deploy
 from core.runs.draft import Draft
 from core.runs.stages import after_job, settle
 from core.runs.stopping import stop_jobs
@@ -38,7 +38,7 @@ def cancel_running(draft: Draft, command: CancelRun) -> None:
         return
     _request(draft, command)
     for plan in _plans(draft):
-        if command.force or not _outlives(plan):
+        if not outlives(draft.state, plan):
             _stop_stage(draft, plan.name, command.reason)
     settle(draft)
 
@@ -55,13 +55,6 @@ def _plans(draft: Draft) -> tuple[StagePlan, ...]:
     return draft.state.plan.stages if draft.state.plan else ()
 
 
-def _outlives(plan: StagePlan) -> bool:
-    try:
-        return outlives_cancel(plan)
-    except ExpressionError:
-        return False
-
-
 def _stop_stage(draft: Draft, name: str, reason: str) -> None:
     status = draft.state.stages[name].status
     if status == "waiting":
@@ -72,6 +65,8 @@ def _stop_stage(draft: Draft, name: str, reason: str) -> None:
     elif status == "running":
         stop_jobs(draft, name, reason)
         after_job(draft, name)
+    elif status == "deploying":
+        stop_deploy(draft, name, reason)
 
 
 def _skip(draft: Draft, name: str) -> None:

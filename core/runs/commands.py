@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from core.aggregate import Tick
+from core.environments.settings import EnvironmentSettings
 from core.eventlog.serialization import Catalogue, Message
 from core.pipeline.plan import Plan
 from core.pipeline.problems import Problem
@@ -26,13 +27,14 @@ class RequestRun(Message, frozen=True, kw_only=True):
 
 
 class PlanRun(Message, frozen=True, kw_only=True):
-    """The pipeline file was read at `commit` and compiled."""
+    """The pipeline file was read at `commit` and compiled, and `delivery.yml` as RunPlanned says."""
 
     TYPE = "run.plan"
     plan: Plan
     commit: str
     title: str = ""
     author: str = ""
+    environments: tuple[EnvironmentSettings, ...] | None = None
 
 
 class InvalidateRun(Message, frozen=True, kw_only=True):
@@ -148,6 +150,27 @@ class RefuseJob(Message, frozen=True, kw_only=True):
     detail: str
 
 
+class NoteRollout(Message, frozen=True, kw_only=True):
+    """The app accepted the rollout that `stage` asked for in `round`."""
+
+    TYPE = "stage.note_rollout"
+    stage: str
+    round: int
+    rollout_id: str
+
+
+class FinishDeploy(Message, frozen=True, kw_only=True):
+    """The rollout is over; or (refused) the app did not accept it, and there is none."""
+
+    TYPE = "stage.finish_deploy"
+    stage: str
+    round: int
+    outcome: Literal["success", "rolled_back", "aborted", "rejected", "error", "refused"]
+    rollout_id: str = ""
+    code: str = ""
+    detail: str = ""
+
+
 class ApproveStage(Message, frozen=True, kw_only=True):
     """`by` (member of `groups`) approves or rejects a waiting stage."""
 
@@ -198,6 +221,8 @@ COMMANDS = Catalogue(
         FinishJob,
         LoseJob,
         RefuseJob,
+        NoteRollout,
+        FinishDeploy,
         ApproveStage,
         CancelRun,
         RerunRun,

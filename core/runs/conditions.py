@@ -14,7 +14,7 @@ forgives a failure, not a skip. Once the run is cancelled, only `if`s with alway
 
 from typing import NamedTuple, cast
 
-from core.pipeline.expressions import condition, evaluate_condition
+from core.pipeline.expressions import ExpressionError, condition, evaluate_condition
 from core.pipeline.plan import Need, StagePlan, Status
 from core.runs.expressions_context import context
 from core.runs.state import BROKEN, RunState
@@ -28,6 +28,14 @@ class Skip(NamedTuple):
 def outlives_cancel(plan: StagePlan) -> bool:
     """Whether the stage asks to run even when the run is cancelled. Raises ExpressionError."""
     return plan.if_ is not None and bool(condition(plan.if_).functions & {"always", "cancelled"})
+
+
+def outlives(state: RunState, plan: StagePlan) -> bool:
+    """Whether the stage goes on although the run is cancelled."""
+    try:
+        return state.cancel != "forced" and outlives_cancel(plan)
+    except ExpressionError:
+        return False
 
 
 def judge(state: RunState, plan: StagePlan) -> Skip | None:

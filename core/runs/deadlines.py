@@ -7,6 +7,9 @@
 | an agent                           | 24 h                   | the job ends: error, `queue-timeout`              |
 | a running job                      | its timeout + 60 s     | it is told to stop and counts as failed: `timeout` |
 | a running job that was cancelled   | 60 s                   | the job ends: cancelled, `unconfirmed`            |
+| an answer of the app to a deploy   | 10 min                 | the stage ends: error, `deploy-unanswered`        |
+| a rollout                          | the deploy's timeout   | it is aborted, and the stage fails: `deploy-timeout` |
+| a rollout that was aborted         | 15 min                 | the stage ends: `unconfirmed`                     |
 """
 
 from datetime import datetime
@@ -16,6 +19,7 @@ from core.runs.attempts import end_attempt
 from core.runs.draft import Draft
 from core.runs.endings import run_error
 from core.runs.retries import TIMEOUT
+from core.runs.rollout_notes import expire_deploy
 from core.runs.state import RunState
 from core.runs.stopping import cancel_request
 
@@ -37,6 +41,8 @@ def expire(draft: Draft, names: list[str]) -> None:
             expire_approval(draft, subject)
         elif kind == "job":
             _expire_job(draft, subject)
+        elif kind == "deploy" and draft.state.stages[subject].status == "deploying":
+            expire_deploy(draft, subject)
 
 
 def _expire_job(draft: Draft, job_id: str) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from core.aggregate import Rejected, Tick
 from core.eventlog.serialization import Message
-from core.runs import approvals, attempts, cancelling, planning, rerunning
+from core.runs import approvals, attempts, cancelling, planning, rerunning, rollout_notes
 from core.runs import commands as c
 from core.runs.deadlines import expire
 from core.runs.draft import Draft
@@ -88,6 +88,8 @@ _TRANSITIONS: dict[type[Any], dict[RunStatus, Handler]] = {
     c.ExplainJob: _row(_nothing, running=attempts.explain_job),
     c.MoveJob: _row(attempts.refuse_move, running=attempts.move_job),
     c.RefuseJob: _row(_nothing, running=attempts.refuse_job),
+    c.NoteRollout: _row(rollout_notes.note_rollout, requested=_too_early),
+    c.FinishDeploy: _row(_nothing, running=rollout_notes.finish_deploy),
     c.ApproveStage: _row(_too_early, running=approvals.approve_stage, finished=_over),
     c.CancelRun: _row(
         _over,

@@ -6,6 +6,8 @@ from typing import Literal
 import msgspec
 
 from core.aggregate import SHELL_EVENTS
+from core.environments.release import Release
+from core.environments.settings import EnvironmentSettings
 from core.eventlog.serialization import Catalogue, Message
 from core.pipeline.plan import Concurrency, Plan
 from core.pipeline.problems import Problem
@@ -31,7 +33,8 @@ class RunRequested(Message, frozen=True, kw_only=True):
 class RunPlanned(Message, frozen=True, kw_only=True):
     """The plan is fixed. `default_branch`: whether this is the newest word on the app's schedules.
 
-    `number` is the run's, so that an older run can't overrule a newer one.
+    `number` is the run's, so that an older run can't overrule a newer one. `environments` are those of `delivery.yml`
+    (none without the file); None: the file can't be used, so it changes nothing.
     """
 
     TYPE = "run.planned"
@@ -43,6 +46,7 @@ class RunPlanned(Message, frozen=True, kw_only=True):
     default_branch: bool
     round: int
     number: int = 0
+    environments: tuple[EnvironmentSettings, ...] | None = None
 
 
 class RunInvalidated(Message, frozen=True, kw_only=True):
@@ -258,8 +262,47 @@ class JobsSkipped(Message, frozen=True, kw_only=True):
     code: str
 
 
+class StageDeployRequested(Message, frozen=True, kw_only=True):
+    """The stage asks its app for a rollout of `release`; without an answer until `answer_by` it ends as an error."""
+
+    TYPE = "stage.deploy_requested"
+    app: str
+    stage: str
+    round: int
+    environment: str
+    regions: tuple[str, ...] = ()
+    strategy: str = ""
+    release: Release
+    by: str
+    automatic: bool = False
+    answer_by: datetime
+
+
+class StageDeployAccepted(Message, frozen=True, kw_only=True):
+    """The rollout there is now. It is aborted at `ends_by`, if the stage waits for it."""
+
+    TYPE = "stage.deploy_accepted"
+    stage: str
+    rollout_id: str
+    ends_by: datetime | None = None
+
+
+class StageDeployCancelRequested(Message, frozen=True, kw_only=True):
+    """The rollout must stop and go back. Without a word until `deadline_at` the stage ends, unconfirmed.
+
+    `reason`: timeout, stage-over (it was accepted when the stage had ended already), or the run's cancel reason.
+    """
+
+    TYPE = "stage.deploy_cancel_requested"
+    stage: str
+    rollout_id: str
+    reason: str
+    deadline_at: datetime | None = None
+
+
 class StageFinished(Message, frozen=True, kw_only=True):
-    """The last job of the stage ended, or it ended without one. `code` and `detail` say why it did not succeed."""
+    """The last job (or the rollout) of the stage ended, or it ended without one. `code` and `detail` say why it did not
+    succeed."""
 
     TYPE = "stage.finished"
     stage: str
@@ -299,6 +342,9 @@ EVENTS = Catalogue(
         JobCancelRequested,
         JobFinished,
         JobsSkipped,
+        StageDeployRequested,
+        StageDeployAccepted,
+        StageDeployCancelRequested,
         StageFinished,
         StageSkipped,
         *SHELL_EVENTS,

@@ -76,6 +76,7 @@ def _rerun_requested(state: RunState, event: e.RunRerunRequested) -> None:
     state.outcome = None
     state.cancel = ""
     state.cancel_reason = ""
+    state.rerun_by = event.by
     chosen = set(event.jobs)
     for name in event.stages:
         _reset_stage(state, state.stage_plan(name), state.stages[name], chosen)
@@ -92,6 +93,7 @@ def _reset_stage(state: RunState, plan: StagePlan, stage: StageState, chosen: se
     stage.after_failure = False
     stage.approvals = []
     stage.outputs = {}
+    stage.release = stage.rollout = stage.stopping = ""
     stage.worst = "success"
     _set_pending(stage, [job.id for job in plan.jobs if job.id in chosen])
     for job in plan.jobs:
@@ -215,12 +217,34 @@ def _jobs_skipped(state: RunState, event: e.JobsSkipped) -> None:
         stage.worst = "cancelled"
 
 
+def _deploy_requested(state: RunState, event: e.StageDeployRequested) -> None:
+    stage = state.stages[event.stage]
+    stage.status = "deploying"
+    stage.release = event.release.id
+    state.timers.set(f"deploy:{event.stage}", event.answer_by)
+
+
+def _deploy_accepted(state: RunState, event: e.StageDeployAccepted) -> None:
+    state.stages[event.stage].rollout = event.rollout_id
+    state.timers.set(f"deploy:{event.stage}", event.ends_by)
+
+
+def _deploy_cancel_requested(state: RunState, event: e.StageDeployCancelRequested) -> None:
+    stage = state.stages[event.stage]
+    if stage.rollout == event.rollout_id and stage.status == "deploying":
+        stage.stopping = event.reason
+        state.timers.set(f"deploy:{event.stage}", event.deadline_at)
+
+
 def _stage_finished(state: RunState, event: e.StageFinished) -> None:
     stage = state.stages[event.stage]
     outputs: dict[str, str] = {}
     for job in state.stage_plan(event.stage).jobs:
         outputs.update(state.jobs[job.id].outputs)
+    deployed = {"release": stage.release, "rollout": stage.rollout}
+    outputs.update((name, value) for name, value in deployed.items() if value)
     stage.outputs = outputs
+    state.timers.clear(f"deploy:{event.stage}")
     _end_stage(state, stage, event.outcome, event.code)
 
 
@@ -267,6 +291,9 @@ _EVOLVE: dict[type[Any], Callable[[RunState, Any], None]] = {
     e.JobCancelRequested: _job_cancel_requested,
     e.JobFinished: _job_finished,
     e.JobsSkipped: _jobs_skipped,
+    e.StageDeployRequested: _deploy_requested,
+    e.StageDeployAccepted: _deploy_accepted,
+    e.StageDeployCancelRequested: _deploy_cancel_requested,
     e.StageFinished: _stage_finished,
     e.StageSkipped: _stage_skipped,
     CommandRejected: _nothing,

@@ -44,6 +44,7 @@ def plan_run(draft: Draft, command: c.PlanRun) -> None:
             default_branch=state.trigger.source == "push" and state.trigger.branch == state.default_branch,
             round=1,
             number=state.number,
+            environments=command.environments,
         )
     )
     if command.plan.concurrency is None:

@@ -1,13 +1,15 @@
 """How a Run goes forward: a stage begins when all it needs has ended, and the run ends with its last stage.
 
 waiting --(skipped)--> ended        waiting --(approval)--> approval --(granted)--> running --> ended
+                                                            running --(deploy: deploying.py)--> deploying --> ended
 """
 
 from datetime import timedelta
 
 from core.pipeline.expressions import ExpressionError
 from core.runs import events as e
-from core.runs.conditions import judge
+from core.runs.conditions import judge, outlives
+from core.runs.deploying import request_deploy
 from core.runs.draft import Draft
 from core.runs.endings import attempt_ending, run_ending, stage_ending
 from core.runs.expressions_context import resolved_job
@@ -65,9 +67,9 @@ def _begin(draft: Draft, name: str) -> None:
 
 
 def launch(draft: Draft, name: str) -> None:
-    """Queue the first jobs of the stage; without any it is done already."""
+    """Queue the first jobs of the stage; without any it deploys, or is done already."""
     if not draft.state.stages[name].pending:
-        draft.tell(e.StageFinished(stage=name, outcome="success"))
+        _end(draft, name)
         return
     _fill(draft, name)
     _end_if_done(draft, name)
@@ -110,4 +112,15 @@ def _fill(draft: Draft, name: str) -> None:
 
 def _end_if_done(draft: Draft, name: str) -> None:
     if draft.state.stages[name].open_jobs == 0:
+        _end(draft, name)
+
+
+def _end(draft: Draft, name: str) -> None:
+    """Its jobs are done: now it deploys, if it is to and they succeeded and the run goes on."""
+    plan = draft.state.stage_plan(name)
+    if plan.deploy is None or draft.state.stages[name].worst != "success":
         draft.tell(stage_ending(draft.state, name))
+    elif draft.state.cancel and not outlives(draft.state, plan):
+        draft.tell(e.StageFinished(stage=name, outcome="cancelled", code="run-cancelled"))
+    else:
+        request_deploy(draft, name)

@@ -14,7 +14,7 @@ from core.runs.spec import Outcome
 from core.trigger import Trigger
 
 RunStatus = Literal["new", "requested", "queued", "running", "finished"]
-StageStatus = Literal["waiting", "approval", "running", "ended"]
+StageStatus = Literal["waiting", "approval", "running", "deploying", "ended"]
 StageOutcome = Literal["success", "failure", "cancelled", "error", "skipped"]
 JobStatus = Literal["idle", "queued", "running", "retrying", "ended"]
 
@@ -61,7 +61,8 @@ class StageState(msgspec.Struct, omit_defaults=True):
     """A stage. `index` is its place in the plan; `waiting_on` counts the needed stages that have not ended.
 
     `pending` are the jobs this round runs, of which the first `next` have been queued; `open_jobs` those that
-    have not ended. `after_failure`: it was skipped, and a failure is the reason, however far back.
+    have not ended. `after_failure`: it was skipped, and a failure is the reason, however far back. `release` and
+    `rollout` are what it deploys, and `stopping` why the rollout was told to go back.
     """
 
     index: int
@@ -77,13 +78,16 @@ class StageState(msgspec.Struct, omit_defaults=True):
     code: str = ""
     after_failure: bool = False
     outputs: dict[str, str] = {}
+    release: str = ""
+    rollout: str = ""
+    stopping: str = ""
 
     def draft(self) -> "StageState":
         return copy(self)
 
 
 class RunState(msgspec.Struct, omit_defaults=True):
-    """One run, all rounds. `cancel` is "" unless somebody asked for it."""
+    """One run, all rounds. `cancel` is "" unless somebody asked for it; `rerun_by` is who asked for the round."""
 
     id: str
     status: RunStatus = "new"
@@ -104,6 +108,7 @@ class RunState(msgspec.Struct, omit_defaults=True):
     cancel: Literal["", "requested", "forced"] = ""
     cancel_reason: str = ""
     outcome: RunOutcome | None = None
+    rerun_by: str = ""
     timers: Timers = msgspec.field(default_factory=Timers)
 
     def stage_plan(self, name: str) -> StagePlan:
@@ -117,6 +122,17 @@ class RunState(msgspec.Struct, omit_defaults=True):
         """(region, pool) where the job's latest attempt is, or the next one will be asked for."""
         plan = self.job_plan(job)
         return job.region or plan.region or region_of_run(self.id), job.pool or plan.pool
+
+    @property
+    def asked_by(self) -> str:
+        """Whose doing the round is."""
+        triggered = self.trigger.author if self.trigger else ""
+        return self.rerun_by or triggered or self.author or "unknown"
+
+    @property
+    def automatic(self) -> bool:
+        """Whether nobody asked for just this round: a push, a schedule."""
+        return not self.rerun_by and self.trigger is not None and self.trigger.source != "manual"
 
     @property
     def group(self) -> str:

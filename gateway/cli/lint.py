@@ -1,7 +1,7 @@
-"""`sealane lint`: checks a pipeline file, without a server, by the same code as a push."""
+"""`sealane lint`: checks a pipeline file and its delivery.yml, without a server, by the same code as a push."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -11,27 +11,53 @@ from gateway.cli.errors import CliError, Exit
 from gateway.cli.output import console, print_json
 from gateway.cli.run_view import problem_line
 
+if TYPE_CHECKING:
+    from core.pipeline.problems import Problem
+
 
 def lint(
-    file: Annotated[Path, typer.Argument(help="The pipeline file.")] = Path(".pipeline.yml"),
+    file: Annotated[Path, typer.Argument(help="The pipeline file, or a delivery.yml.")] = Path(".pipeline.yml"),
     as_json: AsJson = False,
 ) -> None:
-    """Check a pipeline file: every problem at once, with line, column, code and suggestion."""
-    # The language takes a quarter of a second to load, and no other command needs it.
-    from core.pipeline.document import read_pipeline
-
-    document = read_pipeline(read_file(file), str(file))
-    problems = [msgspec.to_builtins(problem) for problem in document.problems]
+    """Check a pipeline file, and the delivery.yml beside it: every problem with line, column, code and suggestion."""
+    files, problems, warnings = _checked(file)
     if as_json:
-        print_json({"file": str(file), "valid": not problems, "problems": problems})
-    elif problems:
-        for problem in problems:
-            console.print(problem_line(problem), soft_wrap=True)
-        console.print(f"{file}: {len(problems)} problem{'s' if len(problems) > 1 else ''}", style="red")
+        listed = [msgspec.to_builtins(problem) for problem in problems]
+        print_json({"file": str(file), "files": files, "valid": not problems, "problems": listed, "warnings": warnings})
     else:
-        console.print(f"{file}: no problems", style="green")
+        for name in files:
+            _show(name, [problem for problem in problems if problem.file == name])
+        for warning in warnings:
+            console.print(f"  warning: {warning}", style="yellow", markup=False, soft_wrap=True)
     if problems:
         raise typer.Exit(Exit.INVALID_INPUT)
+
+
+def _checked(file: Path) -> "tuple[list[str], list[Problem], list[str]]":
+    """The files that were read, what is wrong with them, and what is only worth knowing. Raises CliError."""
+    # The language takes a quarter of a second to load, and no other command needs it.
+    from core.delivery_file.document import delivery_path, read_delivery
+    from core.pipeline.document import read_pipeline
+
+    if file.name.endswith(("delivery.yml", "delivery.yaml")):
+        delivery = read_delivery(read_file(file), str(file))
+        return [str(file)], list(delivery.problems), list(delivery.warnings)
+    source = read_file(file)
+    beside = Path(delivery_path(str(file)))
+    if not beside.is_file():
+        return [str(file)], list(read_pipeline(source, str(file)).problems), []
+    delivery = read_delivery(read_file(beside), str(beside))
+    pipeline = read_pipeline(source, str(file), delivery.regions)
+    return [str(file), str(beside)], [*pipeline.problems, *delivery.problems], list(delivery.warnings)
+
+
+def _show(file: str, problems: "list[Problem]") -> None:
+    for problem in problems:
+        console.print(problem_line(msgspec.to_builtins(problem)), soft_wrap=True)
+    if problems:
+        console.print(f"{file}: {len(problems)} problem{'s' if len(problems) > 1 else ''}", style="red", soft_wrap=True)
+    else:
+        console.print(f"{file}: no problems", style="green", soft_wrap=True)
 
 
 def read_file(file: Path) -> bytes:

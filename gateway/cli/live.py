@@ -31,6 +31,7 @@ class Follower:
         self.error: BaseException | None = None
         self.on_line: Callable[[Text], None] = self.lines.append
         self.on_change: Callable[[Json], None] = lambda document: None
+        self.until: Callable[[Json], bool] = lambda document: False
 
     def start(self) -> list[threading.Thread]:
         threads = [threading.Thread(target=self._guard, args=(work,), daemon=True) for work in (self._watch, self._log)]
@@ -48,6 +49,8 @@ class Follower:
         for _, document in self._client.events(f"/api/v1/runs/{self.run_id}/watch"):
             self.document = document
             self.on_change(document)
+            if self.until(document):
+                return
 
     def _log(self) -> None:
         for line in run_log(self._client, self.run_id):
@@ -75,9 +78,13 @@ def log_line(line: Json) -> Text:
     return text.append_text(body)
 
 
-def follow(client: Client, run_id: str, console: Console) -> Json:
-    """Shows the run until it ends; answers with its last document. Raises CliError when the connection breaks."""
+def follow(client: Client, run_id: str, console: Console, until: Callable[[Json], bool] | None = None) -> Json:
+    """Shows the run until it ends (or `until` says so of its document); answers with its last document.
+
+    Raises CliError when the connection breaks.
+    """
     follower = Follower(client, run_id)
+    follower.until = until or follower.until
     return _follow_live(follower, console) if console.is_terminal else _follow_plain(follower, console)
 
 
@@ -115,7 +122,7 @@ def _follow_plain(follower: Follower, console: Console) -> Json:
     follower.on_change = tell
     watch, log = follower.start()
     watch.join()
-    log.join(timeout=5)
+    log.join(timeout=2)
     document = _result(follower)
     console.print(title(document))
     for note in notes(document):
@@ -126,10 +133,11 @@ def _follow_plain(follower: Follower, console: Console) -> Json:
 def _result(follower: Follower) -> Json:
     if follower.error is not None:
         raise follower.error
-    if follower.document is None or follower.document["state"] != "finished":
+    document = follower.document
+    if document is None or not (document["state"] == "finished" or follower.until(document)):
         raise CliError(
             f"the connection ended before the run did; it goes on: 'sealane show {follower.run_id}' tells how",
             Exit.UNAVAILABLE,
             "connection-lost",
         )
-    return follower.document
+    return document

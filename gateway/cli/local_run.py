@@ -100,6 +100,9 @@ class LocalRun:
                 self._queued = [each for each in self._queued if each.job_id != event.job_id]
             case e.JobCancelRequested() if self._job is not None and self._job.id == event.job_id:
                 self._job.cancel(event.grace_seconds)
+            case e.StageDeployRequested():
+                console.print(f"↷ {event.stage}: a local run deploys nothing ({event.environment})", style="dim")
+                self._tell(c.FinishDeploy(stage=event.stage, round=event.round, outcome="success"))
             case e.StageSkipped():
                 console.print(f"↷ {event.stage}: {event.reason}", style="dim", markup=False)
 

@@ -9,12 +9,15 @@ from rich.text import Text
 
 from core.ports import LogUnavailable
 from gateway.cli import operations, runs
+from gateway.cli.approvals import approvals, approve
 from gateway.cli.apps import apps
+from gateway.cli.delivery_commands import add_delivery
 from gateway.cli.errors import CliError, Exit
 from gateway.cli.lint import lint
 from gateway.cli.logs import logs
 from gateway.cli.output import console, error_console
 from gateway.cli.regions import regions
+from gateway.cli.subscriptions import subscriptions
 from gateway.version import VERSION
 
 
@@ -28,8 +31,9 @@ def make_cli() -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    for command in (runs.run, runs.runs, runs.show, logs, runs.cancel, runs.rerun, runs.approve, operations.approvals):
+    for command in (runs.run, runs.runs, runs.show, logs, runs.cancel, runs.rerun, approve, approvals):
         cli.command()(command)
+    add_delivery(cli)
     cli.command()(lint)
     cli.command()(operations.status)
     cli.add_typer(apps, name="apps")
@@ -37,6 +41,7 @@ def make_cli() -> typer.Typer:
     cli.add_typer(regions, name="regions")
     cli.add_typer(operations.deliveries, name="deliveries")
     cli.add_typer(operations.events, name="events")
+    cli.add_typer(subscriptions, name="subscriptions")
     return cli
 
 

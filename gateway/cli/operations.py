@@ -1,4 +1,4 @@
-"""Commands that look at the platform: agents, queue, deliveries, approvals, events, status."""
+"""Commands that look at the platform: agents, queue, deliveries, events, status."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -184,25 +184,6 @@ def _print_event(event: Json) -> None:
         f" by {event['actor']} at {event['position']} chain {event['chain'][:12]}[/dim]",
         soft_wrap=True,
     )
-
-
-def approvals(as_json: AsJson = False) -> None:
-    """What waits for somebody's approval."""
-    page = client().get("/api/v1/approvals", limit=200)
-    if as_json:
-        return print_json(page)
-    rows = [item | {"run": f"{item['app']}#{item['number']}"} for item in page["items"]]
-    columns = [
-        ("RUN", "run"),
-        ("STAGE", "stage"),
-        ("GIVEN", "given"),
-        ("NEEDED", "count"),
-        ("GROUPS", "groups"),
-        ("ASKED", "requested_at"),
-        ("EXPIRES", "expires_at"),
-        ("TITLE", "title"),
-    ]
-    return print_rows(rows, columns, "nothing waits for an approval")
 
 
 def status(as_json: AsJson = False) -> None:

@@ -18,6 +18,7 @@ _MARKS = {
     "error": "✗",
     "invalid": "✗",
     "cancelled": "⊘",
+    "rejected": "✗",
     "skipped": "↷",
     "ignored": "↷",
     "queued": "◌",
@@ -33,7 +34,7 @@ def verdict(thing: Json) -> str:
 
 
 def mark(word: str, frame: int = 0) -> Text:
-    glyph = SPINNER[frame % len(SPINNER)] if word == "running" else _MARKS.get(word, "·")
+    glyph = SPINNER[frame % len(SPINNER)] if word in ("running", "deploying") else _MARKS.get(word, "·")
     return Text(glyph, style=STATE_STYLE.get(word, "dim"))
 
 

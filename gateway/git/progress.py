@@ -104,5 +104,5 @@ class ViewProgress:
             stopping.cancel()
         if self.closing().is_set():
             raise _Stopping
-        if news.result() and watch.position is not None:
-            await self.caught_up(watch.position)
+        for position in watch.newest():
+            await self.caught_up(position)

@@ -73,6 +73,10 @@ def _stage(stage: Stage, alone: bool) -> Iterator[Line]:
         return
     for job in stage.jobs:
         yield from _job(job, stage.name if alone else f"{stage.name} / {job.name}")
+    if stage.state == "deploying":
+        yield Line(("deploying", stage.name, stage.reason), f"  ▶ {stage.name}: {stage.reason}")
+    elif stage.state == "finished" and not stage.jobs and stage.outcome not in (None, "success"):
+        yield Line(("ended", stage.name, str(stage.finished_at)), f"  ✗ {stage.name}: {stage.reason or stage.code}")
 
 
 def _job(job: Job, name: str) -> Iterator[Line]:

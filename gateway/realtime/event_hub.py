@@ -7,7 +7,7 @@ bounded queue and are told when they were too slow, so that nobody's pace costs 
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -22,15 +22,37 @@ _log = logging.getLogger(__name__)
 
 
 class StreamWatch:
-    """The newest event of one stream, as a position to catch up with."""
+    """The newest events of some streams, as positions to catch up with."""
 
-    def __init__(self) -> None:
+    def __init__(self, watches: "Watches") -> None:
+        self._watches = watches
+        self._streams: set[str] = set()
         self._changed = asyncio.Event()
-        self.position: Position | None = None
+        self._positions: dict[tuple[str, int], Position] = {}
+
+    def follow(self, streams: Iterable[str]) -> bool:
+        """These streams too. Whether there are new ones: what was read before may have missed something of theirs."""
+        new = set(streams) - self._streams
+        for stream in new:
+            self._streams.add(stream)
+            self._watches.setdefault(stream, set()).add(self)
+        return bool(new)
+
+    def close(self) -> None:
+        for stream in self._streams:
+            watches = self._watches[stream]
+            watches.discard(self)
+            if not watches:
+                del self._watches[stream]
 
     def notify(self, position: Position) -> None:
-        self.position = position
+        self._positions[position.topic, position.partition] = position
         self._changed.set()
+
+    def newest(self) -> tuple[Position, ...]:
+        """The last one of each partition that was not asked for before."""
+        found, self._positions = self._positions, {}
+        return tuple(found.values())
 
     async def wait(self, timeout_seconds: float) -> bool:
         """Whether something happened since the last call, waiting for it if need be."""
@@ -40,6 +62,9 @@ class StreamWatch:
             return False
         self._changed.clear()
         return True
+
+
+Watches = dict[str, set[StreamWatch]]
 
 
 class Listener:
@@ -72,7 +97,7 @@ class EventHub:
     def __init__(self, tail: EventTail, observers: tuple[Callable[[EventEnvelope], None], ...]) -> None:
         self._tail = tail
         self._observers = observers
-        self._watches: dict[str, set[StreamWatch]] = {}
+        self._watches: Watches = {}
         self._listeners: set[Listener] = set()
         self._begun: OrderedDict[str, Position] = OrderedDict()
         self.lag_seconds = 0.0
@@ -90,16 +115,13 @@ class EventHub:
 
     @contextmanager
     def watch(self, stream: str) -> Iterator[StreamWatch]:
-        """Follow one stream (`run/us-east-...`) for the time of the block."""
-        watch = StreamWatch()
-        watches = self._watches.setdefault(stream, set())
-        watches.add(watch)
+        """Follow one stream (`run/us-east-...`), and those that are added, for the time of the block."""
+        watch = StreamWatch(self._watches)
+        watch.follow((stream,))
         try:
             yield watch
         finally:
-            watches.discard(watch)
-            if not watches:
-                self._watches.pop(stream, None)
+            watch.close()
 
     async def beginning(self, stream: str, timeout_seconds: float) -> Position | None:
         """Where the first event is of a stream that was asked for just now; None when it was not seen in time."""

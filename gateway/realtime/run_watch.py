@@ -28,14 +28,15 @@ async def run_documents(gateway: GatewayState, run_id: str) -> AsyncGenerator[Ru
                 yield document
             if document.state == "finished":
                 return
-            await _next_change(gateway, watch, pause)
+            await next_change(gateway, watch, pause)
 
 
-async def _next_change(gateway: GatewayState, watch: StreamWatch, not_before: float) -> None:
-    changed = await watch.wait(RECHECK_SECONDS)
+async def next_change(gateway: GatewayState, watch: StreamWatch, not_before: float) -> None:
+    """Returns when the views may have something newer, not before that time of the event loop."""
+    await watch.wait(RECHECK_SECONDS)
     await asyncio.sleep(max(0.0, not_before - asyncio.get_running_loop().time()))
-    if changed and watch.position is not None:
+    for position in watch.newest():
         try:
-            await gateway.gate.wait_for(watch.position, RECHECK_SECONDS)
+            await gateway.gate.wait_for(position, RECHECK_SECONDS)
         except ApiError:
             return  # The views lag; what they have is read again, and the next change is waited for.

@@ -1,4 +1,4 @@
-"""Agents, pools, queue, approvals: what the platform has and what it is busy with."""
+"""Agents, pools, queue: what the platform has and what it is busy with."""
 
 from typing import Annotated
 
@@ -15,8 +15,6 @@ from gateway.rest.paging import Limit
 from gateway.rest.permissions import API
 from gateway.writes import Target
 from projections.queries import pools as pool_queries
-from projections.queries.approvals import pending_approvals
-from projections.queries.run_types import Approval
 from projections.queries.types import Agent, Pool, QueueEntry
 
 router = APIRouter(prefix=API, tags=["operations"])
@@ -32,10 +30,6 @@ class Pools(msgspec.Struct, frozen=True):
 
 class Queue(msgspec.Struct, frozen=True):
     items: tuple[QueueEntry, ...]
-
-
-class Approvals(msgspec.Struct, frozen=True):
-    items: tuple[Approval, ...]
 
 
 @router.get("/agents", **answers(Agents))
@@ -65,9 +59,3 @@ async def drain_agent(region: NamePart, pool: NamePart, agent: IdPart, gateway: 
         raise ApiError(404, "region-unknown", f"There is no region '{region}'. Configured are {', '.join(regions)}.")
     target = Target(Stream("pool", f"{region}/{pool}"), region, POOL_COMMANDS)
     return decided(await write.decide(target, DrainAgent(agent_id=agent)))
-
-
-@router.get("/approvals", **answers(Approvals))
-async def list_approvals(gateway: Gateway) -> Json:
-    """What waits for somebody, the longest waiting first."""
-    return Json(Approvals(await pending_approvals(gateway.services.db)))

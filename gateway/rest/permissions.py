@@ -1,5 +1,7 @@
 """Which role each route of the API needs. A route that is not in the table is refused, so none is open by mistake."""
 
+import re
+
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
@@ -9,6 +11,8 @@ from gateway.errors import ApiError
 from gateway.state import GatewayState
 
 API = "/api/v1"
+# Whose bodies may be large; they see to it themselves.
+UPLOADS = re.compile(rf"{API}/apps/[^/]+/artifacts")
 
 # Browsers can't send headers with an EventSource or a WebSocket, so these routes also take `?token=`.
 TOKEN_IN_QUERY = frozenset(
@@ -18,6 +22,7 @@ TOKEN_IN_QUERY = frozenset(
         "/runs/{run}/jobs/{job}/attempts/{attempt}/log/stream",
         "/runs/{run}/jobs/{job}/attempts/{attempt}/log/ws",
         "/events/tail",
+        "/rollouts/{rollout}/watch",
     }
 )
 
@@ -45,6 +50,38 @@ NEEDED_ROLE: dict[str, Role] = {
     "GET /runs/{run}/jobs/{job}/attempts/{attempt}/log/stream": "viewer",
     "WEBSOCKET /runs/{run}/jobs/{job}/attempts/{attempt}/log/ws": "viewer",
     "GET /approvals": "viewer",
+    "GET /environments": "viewer",
+    "GET /apps/{app}/environments": "viewer",
+    "PUT /apps/{app}/environments": "admin",
+    "DELETE /apps/{app}/environments": "admin",
+    "GET /apps/{app}/environments/{environment}": "viewer",
+    "GET /apps/{app}/history": "viewer",
+    "POST /apps/{app}/environments/{environment}/freeze": "admin",
+    "POST /apps/{app}/environments/{environment}/unfreeze": "admin",
+    "POST /apps/{app}/environments/{environment}/quarantine/{release}/lift": "admin",
+    "GET /releases": "viewer",
+    "GET /apps/{app}/releases/{release}": "viewer",
+    "POST /apps/{app}/releases": "developer",
+    "POST /apps/{app}/artifacts": "developer",
+    "POST /apps/{app}/deployments": "developer",
+    "POST /apps/{app}/rollbacks": "developer",
+    "GET /rollouts": "viewer",
+    "GET /rollouts/{rollout}": "viewer",
+    "GET /rollouts/{rollout}/watch": "viewer",
+    "POST /rollouts/{rollout}/approvals": "approver",
+    "POST /rollouts/{rollout}/approval-links": "approver",
+    "POST /rollouts/{rollout}/promote": "developer",
+    "POST /rollouts/{rollout}/pause": "developer",
+    "POST /rollouts/{rollout}/resume": "developer",
+    "POST /rollouts/{rollout}/abort": "developer",
+    "GET /deployments": "viewer",
+    "GET /deployments/{deployment}": "viewer",
+    "GET /deployments/{deployment}/samples": "viewer",
+    "POST /deployments/{deployment}/promote": "developer",
+    "POST /deployments/{deployment}/pause": "developer",
+    "POST /deployments/{deployment}/resume": "developer",
+    "POST /deployments/{deployment}/abort": "developer",
+    "POST /deployments/{deployment}/override": "admin",
     "GET /agents": "viewer",
     "GET /pools": "viewer",
     "GET /queue": "viewer",
@@ -56,6 +93,18 @@ NEEDED_ROLE: dict[str, Role] = {
     "GET /deliveries": "viewer",
     "GET /deliveries/{delivery}": "viewer",
     "POST /deliveries/{delivery}/redeliver": "developer",
+    "GET /subscriptions": "admin",
+    "POST /subscriptions": "admin",
+    "GET /subscriptions/{name}": "admin",
+    "PATCH /subscriptions/{name}": "admin",
+    "POST /subscriptions/{name}/enable": "admin",
+    "POST /subscriptions/{name}/disable": "admin",
+    "POST /subscriptions/{name}/test": "admin",
+    "GET /subscriptions/{name}/secret": "admin",
+    "POST /subscriptions/{name}/secret/rotate": "admin",
+    "GET /subscriptions/{name}/deliveries": "admin",
+    "GET /subscriptions/{name}/deliveries/{delivery}": "admin",
+    "POST /subscriptions/{name}/deliveries/{delivery}/redeliver": "admin",
     "GET /events": "viewer",
     "GET /events/tail": "viewer",
     "GET /dead-letters": "admin",

@@ -1,5 +1,6 @@
 """Principals and tokens. A token is shown once, when it is made; the log only ever has its hash."""
 
+from contextlib import suppress
 from datetime import datetime
 
 import msgspec
@@ -15,6 +16,7 @@ from gateway.rest.inputs import NewPrincipal, NewToken, PrincipalChanges
 from gateway.rest.permissions import API
 from gateway.state import GatewayState
 from gateway.writes import Target
+from projections.queries.principals import get_principal as find_principal
 from projections.queries.principals import list_principals
 from projections.queries.types import Principal
 
@@ -56,10 +58,10 @@ async def get_principals(gateway: Gateway) -> Json:
 
 @router.get("/principals/{name}", **answers(Principal))
 async def get_principal(name: NamePart, gateway: Gateway) -> Json:
-    for principal in await list_principals(gateway.services.db):
-        if principal.name == name:
-            return Json(principal)
-    raise ApiError(404, "principal-unknown", f"There is no principal '{name}'.")
+    principal = await find_principal(gateway.services.db, name)
+    if principal is None:
+        raise ApiError(404, "principal-unknown", f"There is no principal '{name}'.")
+    return Json(principal)
 
 
 @router.post("/principals", **decides(status=201))
@@ -90,8 +92,11 @@ async def issue_token(name: NamePart, gateway: Gateway, write: Writing, body: Ne
     if answer.replayed:
         detail = "This request was decided before; its token was shown then. Issue another one."
         raise ApiError(409, "token-shown-once", detail, answer.headers)
-    position = str(answer.decision.position)
-    return decided(answer, 201, IssuedToken(token_id, name, token, body.expires_at, position))
+    position = answer.decision.position
+    # The token shall be good with its first request. It is shown only now, so views that are away don't keep it back.
+    with suppress(ApiError):
+        await gateway.gate.wait_for(position, gateway.services.settings.read_timeout_seconds)
+    return decided(answer, 201, IssuedToken(token_id, name, token, body.expires_at, str(position)))
 
 
 @router.delete("/principals/{name}/tokens/{token}", **decides())

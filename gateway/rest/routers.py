@@ -1,6 +1,7 @@
 """All routers of the API: each of their routes needs a token."""
 
 from gateway.rest import app_settings, apps, log_socket, logs, manual_runs, run_commands, runs
+from gateway.rest.delivery_routers import DELIVERY_ROUTERS
 from gateway.rest.operator_routers import OPERATOR_ROUTERS
 
 API_ROUTERS = (
@@ -11,5 +12,6 @@ API_ROUTERS = (
     run_commands.router,
     logs.router,
     log_socket.router,
+    *DELIVERY_ROUTERS,
     *OPERATOR_ROUTERS,
 )

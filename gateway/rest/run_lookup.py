@@ -4,10 +4,10 @@ from core.eventlog.envelope import Position, Stream
 from core.ids import region_of_run
 from core.runs.commands import COMMANDS
 from gateway.errors import ApiError
+from gateway.rest.targets import hinted_target
 from gateway.state import GatewayState
 from gateway.writes import Decided, Target
 from projections.queries.attempts import AttemptState, attempt_state
-from projections.queries.audit import stream_range
 from projections.queries.run_detail import run_detail
 from projections.queries.run_types import RunDetail
 from projections.queries.runs import find_run
@@ -25,9 +25,7 @@ async def existing_run(gateway: GatewayState, name: str) -> str:
 async def run_target(gateway: GatewayState, name: str) -> Target:
     """The run as the target of a command, with a hint where its events lie."""
     run_id = await existing_run(gateway, name)
-    place = await stream_range(gateway.services.db, f"run/{run_id}")
-    hint = (place.first_offset, place.last_offset) if place else None
-    return Target(Stream("run", run_id), region_of_run(run_id), COMMANDS, hint)
+    return await hinted_target(gateway, Stream("run", run_id), region_of_run(run_id), COMMANDS)
 
 
 async def beginning_of_run(gateway: GatewayState, run_id: str, answer: Decided) -> Position:

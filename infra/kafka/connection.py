@@ -17,6 +17,7 @@ log: Final = logging.getLogger("sealane.kafka")
 # What confluent-kafka raises: flush() a SystemError, a closed client a RuntimeError.
 CLIENT_ERRORS: Final = (KafkaException, SystemError, RuntimeError)
 
+_NO_ANSWER: Final = frozenset({KafkaError._TIMED_OUT, KafkaError.REQUEST_TIMED_OUT})
 _FENCED_CLIENT: Final = frozenset({KafkaError._FENCED, KafkaError._FATAL, KafkaError.PRODUCER_FENCED})
 _FENCED_MEMBER: Final = frozenset(
     {
@@ -70,6 +71,12 @@ def kafka_error(error: BaseException) -> KafkaError | None:
     if isinstance(error, KafkaException) and error.args and isinstance(error.args[0], KafkaError):
         return error.args[0]
     return None
+
+
+def is_timeout(error: BaseException) -> bool:
+    """Whether the only thing known is that no answer came in time."""
+    inner = kafka_error(error)
+    return isinstance(error, TimeoutError) if inner is None else inner.code() in _NO_ANSWER
 
 
 def is_fencing(error: KafkaError, member: bool = False) -> bool:

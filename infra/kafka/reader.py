@@ -5,19 +5,23 @@ offset, and it comes with the fetch after the last record. Hence a short `fetch_
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaError
 from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # as in admin.py
 
 from core.ports import LogUnavailable, Record, TopicPartition, is_gap
-from infra.kafka.connection import CLIENT_ERRORS, Connection, translate
+from infra.kafka.connection import CLIENT_ERRORS, Connection, is_timeout, translate
 from infra.kafka.records import DeferredErrors, take, to_record
+
+T = TypeVar("T")
 
 _UNDECIDED_SECONDS = 0.01
 # A client goes on asking a leader that is lost until it is told to give up; asked anew it finds the next one at once.
 _ANSWER_SECONDS = 3.0
+_QUESTIONS = 3
 
 
 class KafkaLogReader:
@@ -87,19 +91,20 @@ class KafkaLogReader:
         return bounds
 
     def _stable_bounds(self, partition: TopicPartition) -> tuple[int, int]:
-        try:
+        def ask() -> tuple[int, int]:
             return self._consumer.get_watermark_offsets(KafkaPartition(*partition), timeout=_ANSWER_SECONDS)
-        except CLIENT_ERRORS as error:
-            translate(error, f"asking for the bounds of {partition.topic}:{partition.partition}")
+
+        return answer(ask, f"asking for the bounds of {partition.topic}:{partition.partition}")
 
     def _end(self, admin: AdminClient, partition: TopicPartition) -> int:
         """The offset after the last record, undecided ones included."""
-        asked = {KafkaPartition(*partition): OffsetSpec.latest()}  # type: ignore[no-untyped-call]
-        (answer,) = admin.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED).values()
-        try:
+
+        def ask() -> int:
+            asked = {KafkaPartition(*partition): OffsetSpec.latest()}  # type: ignore[no-untyped-call]
+            (answer,) = admin.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED).values()
             return int(answer.result(_ANSWER_SECONDS).offset)
-        except (*CLIENT_ERRORS, TimeoutError) as error:
-            translate(error, f"asking for the end of {partition.topic}:{partition.partition}")
+
+        return answer(ask, f"asking for the end of {partition.topic}:{partition.partition}")
 
     def positions(self) -> dict[TopicPartition, int]:
         return dict(self._positions)
@@ -121,3 +126,14 @@ class KafkaLogReader:
         where = TopicPartition(topic, partition)
         if offset > self._positions.get(where, -1):
             self._positions[where] = offset
+
+
+def answer(ask: Callable[[], T], doing: str) -> T:
+    """A busy broker may be slow to answer, a lost one never does: only time that is over is a reason to ask anew."""
+    for left in reversed(range(_QUESTIONS)):
+        try:
+            return ask()
+        except (*CLIENT_ERRORS, TimeoutError) as error:
+            if not (left and is_timeout(error)):
+                translate(error, doing)
+    raise AssertionError("the last question is answered or raises")

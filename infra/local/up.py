@@ -18,7 +18,8 @@ from infra.local.demo import APP, SampleApp
 from infra.local.hints import show_hints
 from infra.local.installation import Installation
 from infra.local.screen import StartScreen
-from infra.local.showcase import show_sample
+from infra.local.showcase import Showcase
+from infra.local.traffic import SampleTraffic
 from infra.settings import Settings
 from infra.wiring.deployers import stop_targets
 
@@ -70,10 +71,11 @@ class Up:
         self._serving = True
         self._summary(supervisor)
         sample = SampleApp(self._settings.data_path / APP, f"{self._settings.url}/git/{APP}.git")
-        if self._demo or not client.get("/api/v1/runs", app=APP, limit=1)["items"]:
-            show_sample(self._console, client, sample)
-        show_hints(self._console, client, sample.folder, self._settings.url)
-        threading.Event().wait()
+        with SampleTraffic(client, APP) as traffic:
+            if self._demo or not client.get("/api/v1/runs", app=APP, limit=1)["items"]:
+                Showcase(self._console, client, sample, traffic).run()
+            show_hints(self._console, client, sample.folder, self._settings.url)
+            threading.Event().wait()
 
     def _start(self, supervisor: Supervisor) -> Installation:
         installation = Installation(self._settings)

@@ -46,6 +46,9 @@ class FilesystemObjects:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise KeyError(key) from None
 
+    def holds(self, key: str) -> bool:
+        return self._path(key).is_file()
+
     def keys(self, prefix: str) -> list[str]:
         found = (path.relative_to(self._root).as_posix() for path in self._root.rglob("*") if path.is_file())
         return sorted(key for key in found if key.startswith(prefix) and not key.rpartition("/")[2].startswith("."))

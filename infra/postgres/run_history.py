@@ -14,11 +14,11 @@ from core.eventlog.envelope import EventEnvelope
 from infra.postgres.connections import Connection, connector
 from projections.migrations.runner import DEFAULT_SCHEMA
 
-_COLUMNS = """event_id, type, schema_version, stream, stream_version, recorded_at, region, actor, correlation_id,
+EVENT_COLUMNS = """event_id, type, schema_version, stream, stream_version, recorded_at, region, actor, correlation_id,
               causation_id, chain, data"""
-_EVENTS = f"SELECT {_COLUMNS} FROM audit WHERE stream = %s ORDER BY log_offset"
+_EVENTS = f"SELECT {EVENT_COLUMNS} FROM audit WHERE stream = %s ORDER BY log_offset"
 # One trigger may make runs of several apps.
-_ACCEPTED = f"SELECT {_COLUMNS} FROM audit WHERE correlation_id = %s AND type = 'trigger.accepted'"
+_ACCEPTED = f"SELECT {EVENT_COLUMNS} FROM audit WHERE correlation_id = %s AND type = 'trigger.accepted'"
 _DELIVERY = """SELECT received_at, forge FROM deliveries WHERE delivery_id = %s AND received_at <= %s
                ORDER BY received_at DESC LIMIT 1"""
 _log = logging.getLogger("sealane.connectors")
@@ -40,11 +40,11 @@ def run_history(database_url: str) -> Callable[[str], RunHistory]:
 
 
 def _history(connection: Connection, run_id: str) -> RunHistory:
-    events = tuple(_event(row) for row in connection.execute(_EVENTS, (f"run/{run_id}",)).fetchall())
+    events = tuple(stored_event(row) for row in connection.execute(_EVENTS, (f"run/{run_id}",)).fetchall())
     if not events:
         return RunHistory(())
     for row in connection.execute(_ACCEPTED, (events[0].correlation_id,)).fetchall():
-        accepted = _event(row)
+        accepted = stored_event(row)
         message = msgspec.json.decode(accepted.data, type=TriggerAccepted)
         if message.run_id == run_id:
             return RunHistory(events, _cause(connection, accepted, message.trigger.delivery_id))
@@ -56,7 +56,8 @@ def _cause(connection: Connection, accepted: EventEnvelope, delivery: str) -> Ca
     return Cause(accepted, *row) if row else Cause(accepted)
 
 
-def _event(row: tuple[Any, ...]) -> EventEnvelope:
+def stored_event(row: tuple[Any, ...]) -> EventEnvelope:
+    """An event from its EVENT_COLUMNS."""
     *values, data = row
     known = dict(zip(EventEnvelope.__struct_fields__, values, strict=False))
     return EventEnvelope(**known, data=msgspec.Raw(data.encode()))

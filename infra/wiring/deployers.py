@@ -9,6 +9,7 @@ from infra.clock import SystemClock
 from infra.embedded.haproxy import find_haproxy
 from infra.settings import Settings
 from infra.wiring.parts import Loop, group_consumer, kafka, object_store, repositories_root
+from infra.wiring.samplers import sampler_parts
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -101,8 +102,9 @@ def deployer_parts(
         metrics=metrics,
         threads=THREADS,
     )
+    sampler = sampler_parts(settings, region, targets, producer, metrics)
     loops: dict[str, Loop] = {handler.name: connector.run, f"keeper-{region}": Keeper(targets, reports).run}
-    return DeployerParts(loops, {f"sealane-{handler.name}": handler.topics})
+    return DeployerParts(loops | sampler.loops, {f"sealane-{handler.name}": handler.topics, **sampler.groups})
 
 
 class DeployerRole(NamedTuple):

@@ -19,6 +19,7 @@ from core.forges.urls import builtin_url
 from core.ids import derived_id, trace_id
 from core.ports import TopicPartition
 from gateway.app import create_app
+from gateway.approval_links import LinkSigner
 from gateway.auth import Authenticator, Principal, bootstrap_admin, hash_token
 from gateway.decisions import refusal
 from gateway.errors import ApiError
@@ -49,7 +50,7 @@ from infra.wiring.parts import IDLE_FETCH_MS, cluster_admin, kafka, log_reader, 
 from infra.wiring.server import GatewayServer
 from projections.queries import apps as app_queries
 from projections.queries.deliveries import delivery_results, get_delivery
-from projections.queries.principals import token_owner
+from projections.queries.principals import get_principal, token_owner
 from projections.queries.run_detail import run_detail
 from projections.queries.runs import correlation_of_run
 
@@ -145,6 +146,9 @@ class GatewayWiring:
             objects=object_store(self._settings),
             log_readers=lambda: log_reader(self._settings, "sealane-log-viewer"),
             webhook_secret=self._key.webhook_secret,
+            signing_key=self._key.signing_key,
+            links=LinkSigner(self._key.derive("approval-links")),
+            person=self._person,
             redeliver=self._redeliver,
             checks={"kafka": self._ask_kafka, "postgres": self._ask_postgres},
             routers=routers,
@@ -158,6 +162,14 @@ class GatewayWiring:
             for region in self._topology.regions
         }
         return bootstrap_admin(self._key.admin_token) | agents
+
+    async def _person(self, name: str, token_id: str) -> Principal | None:
+        if not token_id:
+            return next((known for known in self._bootstrap().values() if known.name == name), None)
+        found = await get_principal(self._db, name)
+        if found is None or not any(token.id == token_id and token.revoked_at is None for token in found.tokens):
+            return None
+        return Principal(found.name, tuple(found.roles), found.groups)  # type: ignore[arg-type]
 
     async def _owner(self, token_hash: str) -> Principal | None:
         owner = await token_owner(self._db, token_hash)

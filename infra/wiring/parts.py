@@ -151,6 +151,7 @@ def worker_parts(settings: Settings) -> WorkerParts:
     from agents.connectors.mirror import Mirrors
     from infra.kafka.producer import KafkaProducer
     from infra.postgres.run_facts import run_facts
+    from infra.wiring.notifications import notification_handlers
 
     clock, metrics = SystemClock(), ConnectorMetrics()
     producer = KafkaProducer(kafka(settings), "sealane-connectors")
@@ -163,6 +164,7 @@ def worker_parts(settings: Settings) -> WorkerParts:
         (Definition(settings.topology, clock, mirrors), 4),
         (CommitStatus(run_facts(settings.database_url), apis, settings.url, metrics), 2),
     ]
+    handlers += notification_handlers(settings, clock, metrics)
     if settings.otlp_endpoint:
         handlers.append((_traces(settings, metrics), 1))
     for handler, threads in handlers:
@@ -212,10 +214,16 @@ def connector_topics(settings: Settings) -> dict[str, tuple[str, ...]]:
     from agents.connectors.commit_status import CommitStatus
     from agents.connectors.definition import Definition
     from agents.connectors.ingest import Ingest
+    from agents.connectors.notifications.dispatcher import Notifications
+    from agents.connectors.notifications.sender import NotificationSender
     from agents.deployer.connector import Deployer
+    from agents.metrics.sampler import Sampler
 
-    connectors = {f"sealane-{each.name}": each.topics for each in (Ingest, Definition, CommitStatus)}
-    return connectors | {f"sealane-deployer-{region}": Deployer.topics for region in settings.regions}
+    every = (Ingest, Definition, CommitStatus, Notifications, NotificationSender)
+    connectors = {f"sealane-{each.name}": each.topics for each in every}
+    for region in settings.regions:
+        connectors |= {f"sealane-deployer-{region}": Deployer.topics, f"sealane-sampler-{region}": Sampler.topics}
+    return connectors
 
 
 def projection_loops(settings: Settings) -> dict[str, Loop]:

@@ -14,6 +14,10 @@ async def list_principals(db: ReadSide) -> tuple[Principal, ...]:
     return tuple(convert({**row} | {"tokens": found.get(row["name"], ())}, Principal) for row in rows)
 
 
+async def get_principal(db: ReadSide, name: str) -> Principal | None:
+    return next((each for each in await list_principals(db) if each.name == name), None)
+
+
 async def token_owner(db: ReadSide, token_hash: str) -> TokenOwner | None:
     row = await db.row(
         sql(

@@ -126,7 +126,7 @@ def _job(row: RowMapping, attempts: tuple[Attempt, ...]) -> Job:
 def _stage(row: RowMapping, jobs: list[Job], approvals: tuple[Approval, ...]) -> Stage:
     approval = next((each for each in approvals if each.stage == row["name"]), None)
     own = tuple(_in_stage(job, row, approval) for job in jobs if job.stage == row["name"])
-    state = row["state"] if row["state"] in ("finished", "skipped") else _live_state(own, approval)
+    state = row["state"] if row["state"] in ("deploying", "finished", "skipped") else _live_state(own, approval)
     started = min((job.started_at for job in own if job.started_at), default=None)
     if state == "pending":
         started = None

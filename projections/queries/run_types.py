@@ -12,7 +12,7 @@ from core.pipeline.plan import Need
 from core.pipeline.problems import Problem
 
 RunState = Literal["requested", "queued", "running", "waiting", "finished"]
-StageState = Literal["pending", "waiting_approval", "queued", "running", "finished", "skipped"]
+StageState = Literal["pending", "waiting_approval", "queued", "running", "deploying", "finished", "skipped"]
 JobState = Literal["pending", "waiting_approval", "queued", "offered", "running", "finished", "skipped"]
 StepState = Literal["pending", "running", "finished", "skipped"]
 ApprovalState = Literal["pending", "granted", "rejected", "expired", "withdrawn"]

@@ -1,4 +1,4 @@
-"""Apps, their schedules, and what became of the deliveries they were asked about."""
+"""Apps, their schedules and environments, and what became of the deliveries they were asked about."""
 
 from itertools import zip_longest
 
@@ -9,6 +9,7 @@ from core.catalog.events import (
     AppCreated,
     AppUpdated,
     DeliveryIgnored,
+    EnvironmentsSet,
     ScheduleFired,
     SchedulesSet,
     TriggerAccepted,
@@ -17,6 +18,7 @@ from core.forges.urls import repository_key
 from projections.changes import Changes
 from projections.facts import Fact
 from projections.tables.catalog import apps, schedule_firings, schedules
+from projections.tables.environments import app_environments
 from projections.tables.logbook import delivery_results
 from projections.views.handlers import Handlers, as_json
 
@@ -109,4 +111,19 @@ def schedule_fired(fact: Fact, changes: Changes) -> None:
         timezone=schedule.timezone,
         last_due_at=message.due_at,
         next_at=message.next_at,
+    )
+
+
+@HANDLERS.on(EnvironmentsSet)
+def environments_set(fact: Fact, changes: Changes) -> None:
+    message: EnvironmentsSet = fact.message
+    changes.put(
+        app_environments,
+        app=fact.id,
+        entries=as_json(message.environments),
+        source=message.source,
+        set_by=message.by,
+        commit=message.commit,
+        number=message.number,
+        set_at=fact.at,
     )

@@ -13,6 +13,8 @@ from core.runs.events import (
     JobStarted,
     RunPlanned,
     RunRerunRequested,
+    StageDeployAccepted,
+    StageDeployRequested,
     StageFinished,
     StageSkipped,
     StepFinished,
@@ -107,6 +109,19 @@ def stage_skipped(fact: Fact, changes: Changes) -> None:
         detail=message.reason,
         finished_at=fact.at,
     )
+
+
+@HANDLERS.on(StageDeployRequested)
+def deploy_requested(fact: Fact, changes: Changes) -> None:
+    message: StageDeployRequested = fact.message
+    detail = f"asks for a rollout of {message.release.id} to {message.environment}"
+    changes.set(stages, (fact.id, message.stage), state="deploying", detail=detail)
+
+
+@HANDLERS.on(StageDeployAccepted)
+def deploy_accepted(fact: Fact, changes: Changes) -> None:
+    message: StageDeployAccepted = fact.message
+    changes.set(stages, (fact.id, message.stage), detail=f"rollout {message.rollout_id}")
 
 
 @HANDLERS.on(StageFinished)

@@ -23,8 +23,10 @@ CORE_MAY_IMPORT = {
         "string",
         "struct",
     ),
-    *("textwrap", "types", "typing", "unicodedata", "urllib", "uuid", "zlib", "zoneinfo"),
+    *("statistics", "textwrap", "types", "typing", "unicodedata", "urllib", "uuid", "zlib", "zoneinfo"),
     *("msgspec", "yaml", "cronsim", "cel"),
+    # For the Mann-Whitney test (core/analysis/compare.py), which is a pure function of its numbers.
+    "scipy",
 }
 IMPURE_CALLS = {"open", "print", "input", "datetime.now", "datetime.today", "datetime.utcnow", "date.today"}
 IMPURE_CALLS |= {"uuid.uuid1", "uuid.uuid4", "uuid1", "uuid4"}

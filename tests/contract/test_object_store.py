@@ -33,6 +33,13 @@ def test_unknown_key_is_a_key_error(store: ObjectStore, key: str) -> None:
         store.get(key)
 
 
+def test_store_says_whether_it_holds_a_key(store: ObjectStore) -> None:
+    store.put("a/b", b"")
+    assert store.holds("a/b")
+    assert not store.holds("a")
+    assert not store.holds("a/b/c")
+
+
 def test_keys_are_listed_by_prefix_in_order(store: ObjectStore) -> None:
     for key in ("logs/r1/b", "logs/r1/a", "logs/r2/a", "other"):
         store.put(key, b"")

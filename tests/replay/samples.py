@@ -39,14 +39,17 @@ def digest(path: Path) -> str:
 def sample(info: inspect.Type, name: str) -> Any:
     """A plain value that fits the type and differs from most defaults."""
     match info:
-        case inspect.StructType(fields=fields):
-            return {each.encode_name: _unlike_default(each) for each in fields}
+        case inspect.StructType(fields=fields, tag=tag, tag_field=tag_field):
+            kind = {tag_field: tag} if tag_field is not None else {}
+            return kind | {each.encode_name: _unlike_default(each) for each in fields}
         case inspect.UnionType(types=types):
             return sample(next(each for each in types if not isinstance(each, inspect.NoneType)), name)
         case inspect.VarTupleType(item_type=item) | inspect.ListType(item_type=item):
             return [sample(item, name)]
-        case inspect.DictType():
-            return {name: f"{name}-value"}
+        case inspect.TupleType(item_types=items):
+            return [sample(item, f"{name}{place}") for place, item in enumerate(items)]
+        case inspect.DictType(value_type=value):
+            return {name: f"{name}-value" if isinstance(value, inspect.StrType) else sample(value, name)}
         case inspect.LiteralType(values=values):
             return values[-1]
         case inspect.DateTimeType():
@@ -61,8 +64,12 @@ def sample(info: inspect.Type, name: str) -> Any:
 
 
 def _unlike_default(field: inspect.Field) -> Any:
-    # A true that is the default would not be written.
-    return False if field.default is True else sample(field.type, field.name)
+    # What equals the default would not be written.
+    if field.default is True:
+        return False
+    if isinstance(field.type, inspect.LiteralType):
+        return [value for value in field.type.values if value != field.default][-1]
+    return sample(field.type, field.name)
 
 
 def write_missing() -> None:

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from core.eventlog.topics import Topology
 from gateway.app import create_app
+from gateway.approval_links import LinkSigner
 from gateway.auth import Authenticator, Principal, hash_token
 from gateway.services import GatewayServices, GatewaySettings
 from infra.memory.clock import ManualClock
@@ -39,6 +40,9 @@ def bare_gateway() -> FastAPI:
         objects=_Nothing(),
         log_readers=_nothing,
         webhook_secret=lambda app: "secret",
+        signing_key=lambda subscription, version: b"key",
+        links=LinkSigner("key"),
+        person=_nothing,
         redeliver=_nothing,
     )
     return create_app(services, Authenticator(nobody, clock, people))

@@ -4,6 +4,7 @@ Definition connector and agents are played by the test (`plan`, `Hand`), so that
 """
 
 import asyncio
+import io
 import itertools
 import socket
 import threading
@@ -44,13 +45,14 @@ WAIT_SECONDS = 30.0
 class GatewayHouse:
     """Use as a context manager. `api` is an administrator's client."""
 
-    def __init__(self, bootstrap_servers: str, database_url: str, folder: Path) -> None:
+    def __init__(self, bootstrap_servers: str, database_url: str, folder: Path, **settings: Any) -> None:
         self.settings = Settings(
             data_dir=str(folder),
             regions=("us-east", "eu-west"),
             kafka_bootstrap_servers=bootstrap_servers,
             database_url=database_url,
             port=_free_port(),
+            **settings,
         )
         self.admin_token = InstallationKey.load_or_create(folder).admin_token
         self.api = self.client(self.admin_token)
@@ -200,7 +202,7 @@ class RunningGateway:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._server: uvicorn.Server | None = None
-        self._failed: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -208,12 +210,21 @@ class RunningGateway:
         if self._server is not None:
             self._server.should_exit = True
         self._thread.join(30)
-        assert not self._thread.is_alive(), "the gateway did not stop"
+        if self._thread.is_alive():
+            raise AssertionError(f"the gateway did not stop; its tasks:\n{self._tasks()}")
+
+    def _tasks(self) -> str:
+        """What the gateway's event loop waits for."""
+        asked = io.StringIO()
+        for task in asyncio.all_tasks(self._loop):
+            task.print_stack(file=asked)
+        return asked.getvalue()
 
     def _run(self) -> None:
         asyncio.run(self._serve())
 
     async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
         wired = GatewayWiring(self._settings)
         self._server = GatewayServer(wired.app(), wired.closing, self._settings.host, self._settings.port)
         try:

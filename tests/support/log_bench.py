@@ -36,6 +36,9 @@ class Objects:
     def get(self, key: str) -> bytes:
         return self.data[key]
 
+    def holds(self, key: str) -> bool:
+        return key in self.data
+
     def keys(self, prefix: str) -> list[str]:
         return sorted(key for key in self.data if key.startswith(prefix))
 

@@ -243,11 +243,12 @@ class _Gateway:
         self._server.force_exit = self._server.should_exit = True
         self._thread.join(10)
         assert not self._thread.is_alive(), "uvicorn did not stop"
+        asyncio.run(self._tail.close())
 
     def _app(self) -> FastAPI:
         producer = MemoryAsyncProducer(self._log, "gateway")
         partitions = [TopicPartition(topic, n) for topic in EVENTS_TOPICS for n in range(TOPOLOGY.partitions)]
-        tail = LogEventTail(lambda: MemoryLogReader(self._log, "gateway"), partitions)
+        tail = self._tail = LogEventTail(lambda: MemoryLogReader(self._log, "gateway"), partitions)
         bus = LogCommandBus(TOPOLOGY, producer, tail)
         sessions = itertools.count(time.time_ns())
         hub = AgentHub(

@@ -53,3 +53,11 @@ def test_same_key_at_the_same_time_is_one_request(house: GatewayHouse, app: str)
     assert len({answer.json()["run_id"] for answer in same}) == 1
     assert {(answer.status_code, answer.json()["code"]) for answer in other} == {(422, "idempotency-key-reused")}
     assert len(house.api.get("/api/v1/runs", params={"app": app}).json()["items"]) == 1
+
+
+def test_token_is_good_with_its_first_request(house: GatewayHouse, unique_name: str) -> None:
+    house.api.post("/api/v1/principals", json={"name": unique_name, "roles": ["viewer"]})
+    for _ in range(10):
+        token = house.api.post(f"/api/v1/principals/{unique_name}/tokens", json={}).json()["token"]
+        with house.client(token) as viewer:
+            assert viewer.get("/api/v1/whoami").status_code == 200

@@ -1,6 +1,6 @@
 """Repositories in memory, as the definition connector asks for them; now and then one can't be reached."""
 
-from agents.connectors.repository import Commit, Missing, Unavailable
+from agents.connectors.repository import Commit, FileProblem, Missing, Unavailable
 from tests.simulation.engine.process import Kernel
 from tests.simulation.engine.threads import sleep
 
@@ -11,10 +11,14 @@ class Repositories:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self.files: dict[str, bytes] = {}
+        self.deliveries: dict[str, bytes] = {}
         self.away = 0.0
 
-    def push(self, commit: str, pipeline: str) -> None:
+    def push(self, commit: str, pipeline: str, delivery: str = "") -> None:
+        """With `delivery` there is a delivery.yml beside the pipeline file."""
         self.files[commit] = pipeline.encode()
+        if delivery:
+            self.deliveries[commit] = delivery.encode()
 
     def repository(self, url: str) -> "SimulatedRepository":
         return SimulatedRepository(self)
@@ -42,6 +46,11 @@ class SimulatedRepository:
         return Commit(wanted, "author", "title")
 
     def file(self, commit: str, path: str) -> bytes:
+        if path.endswith("delivery.yml"):
+            # What was fetched with the commit is there.
+            if commit not in self._all.deliveries:
+                raise FileProblem("pipeline-missing", f"there is no {path} at commit {commit}")
+            return self._all.deliveries[commit]
         self._all.ask()
         return self._all.files[commit]
 

@@ -1,5 +1,6 @@
 """Every failure leaves as a problem with a stable code; bad input is told completely."""
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any
 
@@ -34,7 +35,7 @@ def small_app() -> FastAPI:
     for path, error in FAILURES.items():
         app.add_api_route(path, _failing(error))
     install_exception_handlers(app)
-    app.add_middleware(BodyLimit, limit_bytes=LIMIT, prefix="/api")
+    app.add_middleware(BodyLimit, limit_bytes=LIMIT, prefix="/api", large=re.compile("/api/large"))
     app.add_middleware(RequestContext, metrics=GatewayMetrics(), new_request_id=lambda: "made-here")
     return app
 

@@ -71,9 +71,22 @@ async def test_watch_is_told_the_newest_position_of_its_stream_only(house: House
             house.tail.tell("run/a", offset)
         await eventually(lambda: len(house.observed) == 3)
         assert await watch.wait(5)
-        assert watch.position == Position("sealane.runs.events", 0, 3)
+        assert watch.newest() == (Position("sealane.runs.events", 0, 3),)
+        assert watch.newest() == ()
         assert not await watch.wait(0.01)
         assert not await other.wait(0.01)
+
+
+async def test_watch_follows_further_streams(house: House) -> None:
+    with house.hub.watch("run/a") as watch:
+        assert watch.follow(("run/a", "run/b"))
+        assert not watch.follow(("run/b",))
+        house.tail.tell("run/b", 1)
+        await eventually(lambda: len(house.observed) == 1)
+        assert watch.newest() == (Position("sealane.runs.events", 0, 1),)
+    house.tail.tell("run/b", 2)
+    await eventually(lambda: len(house.observed) == 2)
+    assert watch.newest() == ()
 
 
 async def test_listener_gets_everything_in_order(house: House) -> None:

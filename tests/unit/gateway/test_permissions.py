@@ -50,8 +50,18 @@ def test_what_each_role_may_change() -> None:
         "POST /runs/{run}/cancel",
         "POST /runs/{run}/rerun",
         "POST /deliveries/{delivery}/redeliver",
+        "POST /apps/{app}/releases",
+        "POST /apps/{app}/artifacts",
+        "POST /apps/{app}/deployments",
+        "POST /apps/{app}/rollbacks",
+        *(f"POST /rollouts/{{rollout}}/{word}" for word in ("promote", "pause", "resume", "abort")),
+        *(f"POST /deployments/{{deployment}}/{word}" for word in ("promote", "pause", "resume", "abort")),
     }
-    assert {name for name, role in writes.items() if role == "approver"} == {"POST /runs/{run}/approvals/{stage}"}
+    assert {name for name, role in writes.items() if role == "approver"} == {
+        "POST /runs/{run}/approvals/{stage}",
+        "POST /rollouts/{rollout}/approvals",
+        "POST /rollouts/{rollout}/approval-links",
+    }
     assert not [name for name, role in NEEDED_ROLE.items() if role == "agent"]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.settings import Settings, SettingsError, load_settings
+from infra.settings import Settings, SettingsError, Smtp, load_settings
 
 NOWHERE = {"SEALANE_CONFIG": "/nonexistent/sealane.toml"}
 
@@ -45,11 +45,15 @@ def test_forge_tokens_come_from_the_environment() -> None:
         ({"SEALANE_PORT": "70000"}, "SEALANE_PORT"),
         ({"SEALANE_METRICS_PORT": "-1"}, "SEALANE_METRICS_PORT"),
         ({"SEALANE_OTLP_ENDPOINT": "collector:4318"}, "SEALANE_OTLP_ENDPOINT"),
+        ({"PROMETHEUS_URL": "prometheus:9090"}, "SEALANE_PROMETHEUS_URL"),
         ({"SEALANE_REGIONS": "a,a"}, "SEALANE_REGIONS"),
         ({"SEALANE_REGIONS": "US East"}, "US East"),
         ({"SEALANE_PARTITIONS_PER_REGION": "0"}, "SEALANE_PARTITIONS_PER_REGION"),
         ({"SEALANE_BROKERS": "2"}, "SEALANE_BROKERS"),
         ({"SEALANE_BROKERS": "10"}, "SEALANE_BROKERS"),
+        ({"SEALANE_SMTP_HOST": "mail"}, "SEALANE_SMTP_SENDER"),
+        ({"SEALANE_SMTP_PORT": "0"}, "SEALANE_SMTP_PORT"),
+        ({"SEALANE_SMTP_SECURITY": "ssl"}, "smtp"),
     ],
 )
 def test_bad_settings_are_named(environment: dict[str, str], words: str) -> None:
@@ -69,3 +73,12 @@ def test_broken_file_is_named(tmp_path: Path) -> None:
     file.write_text("port = = 1\n")
     with pytest.raises(SettingsError, match=r"sealane\.toml"):
         load_settings({}, file)
+
+
+def test_secrets_and_mail_server_come_from_both_and_the_environment_wins_name_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "sealane.toml"
+    file.write_text('[secrets]\nops-slack = "a"\npartner = "b"\n[smtp]\nhost = "mail"\nsender = "s@example.org"\n')
+    environment = {"SEALANE_SECRET_OPS_SLACK": "c", "SEALANE_SMTP_PORT": "2525", "SEALANE_SMTP_SECURITY": "none"}
+    settings = load_settings(environment, file)
+    assert settings.secrets == {"ops-slack": "c", "partner": "b"}
+    assert settings.smtp == Smtp("mail", 2525, "none", sender="s@example.org")

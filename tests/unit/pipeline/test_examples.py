@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from core.delivery_file.document import read_delivery
 from core.pipeline.context import CompileContext
 from core.pipeline.document import read_pipeline
 from core.pipeline.plan import Plan
@@ -41,7 +42,15 @@ def test_example_has_no_problem_and_compiles(name: str) -> None:
     assert document.problems == ()
     plan = document.compile(CompileContext(app=name, commit="c" * 40, branch="main", event="manual"))
     assert isinstance(plan, Plan)
-    assert all(stage.jobs for stage in plan.stages)
+    assert all(stage.jobs or stage.deploy for stage in plan.stages)
+
+
+@pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*/delivery.yml")), ids=lambda file: file.parent.name)
+def test_delivery_of_an_example_has_no_problem_and_no_warning(file: Path) -> None:
+    delivery = read_delivery(file.read_bytes(), app=file.parent.name)
+    assert (delivery.problems, delivery.warnings) == ((), ())
+    pipeline = read_pipeline(FILES[file.parent.name].read_bytes(), environments=delivery.regions)
+    assert pipeline.problems == ()
 
 
 def test_every_example_is_listed() -> None:

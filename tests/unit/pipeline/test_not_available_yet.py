@@ -11,12 +11,10 @@ TO_COME = {
     "stages[0].shards": stage("shards: 4"),
     "stages[0].services": stage("services: {db: postgres, q: {image: redis, ports: [6379]}}"),
     "stages[0].secrets": stage("secrets: [A, {name: b, as: B}]"),
-    "stages[0].environment.regions": stage("environment: {name: production, regions: [us-east]}"),
-    "stages[0].deploy": "stages: [{name: a, deploy: {environment: production, strategy: canary}}]\n",
     "include": "include: [{template: a.yml, app: b, ref: v1, inputs: {c: d}}]\n" + STAGES,
     "trigger.events": "trigger: {events: [released]}\n" + STAGES,
 }
-ACTIONS = ("cache", "upload-artifact", "download-artifact", "docker-build", "deploy", "notify", "./actions/own")
+ACTIONS = ("cache", "upload-artifact", "download-artifact", "docker-build", "notify", "./actions/own")
 
 
 @pytest.mark.parametrize("path", TO_COME)
@@ -44,7 +42,6 @@ def test_action_to_come_is_refused_with_what_to_do_until_then(action: str) -> No
         ("shards: 0", "out-of-bounds stages[0].shards"),
         ("services: [postgres]", "wrong-type stages[0].services"),
         ("secrets: {a: b}", "wrong-type stages[0].secrets"),
-        ("deploy: {strategy: yolo}", "unknown-word stages[0].deploy.strategy"),
     ],
 )
 def test_key_to_come_is_validated_too(line: str, expected: str) -> None:

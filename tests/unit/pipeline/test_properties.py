@@ -16,49 +16,10 @@ from core.pipeline.globs import any_match, compile_glob
 from core.pipeline.language import PIPELINE
 from core.pipeline.lexer import OPENING, LexError, Piece, split
 from core.pipeline.plan import Plan
-from core.pipeline.shapes import Either, ListOf, MapOf, Record
 from core.pipeline.shell_quoting import MARK, situations
+from tests.support.likely_files import likely, texts
 
 CONTEXT = CompileContext(app="shop", commit="c" * 40, branch="main", event="manual")
-WORDS = [
-    *(
-        "stages",
-        "name",
-        "steps",
-        "run",
-        "uses",
-        "with",
-        "needs",
-        "if",
-        "matrix",
-        "env",
-        "trigger",
-        "include",
-        "exclude",
-    ),
-    *(
-        "a",
-        "b",
-        "build",
-        "git-checkout",
-        "true",
-        "yes",
-        "~",
-        "1",
-        "-1",
-        "1e9",
-        "10m",
-        "4Gi",
-        "* * * * *",
-        "UTC",
-        "**/x",
-    ),
-    *("${{ branch }}", "${{ matrix.x }}", "${{ stages.a.outputs.b }}", "${{", "success()", "branch == 'main'", "<<"),
-    *("'", '"', "\t", "\n", "é", "\u2028", "\x85", "\x00", "a: b", "# x", "&a", "*a", "!!int 5", "---", "|", ">"),
-]
-texts = some.one_of(
-    some.sampled_from(WORDS), some.text(max_size=20), some.lists(some.sampled_from(WORDS)).map(" ".join)
-)
 anything = some.recursive(
     some.one_of(some.none(), some.booleans(), some.integers(), some.floats(), texts, some.dates()),
     lambda inner: some.one_of(some.lists(inner, max_size=5), some.dictionaries(texts, inner, max_size=5)),
@@ -130,35 +91,6 @@ def test_any_text_gets_an_answer(source: str) -> None:
 def test_any_values_get_an_answer(value: object) -> None:
     written = yaml.safe_dump(value, allow_unicode=True).encode("utf-8", "surrogatepass")
     assert answer(written).problems == read_pipeline(written).problems
-
-
-def later(kind: object, depth: int) -> some.SearchStrategy[object]:
-    return some.deferred(lambda: likely(kind, depth))
-
-
-def likely(kind: object, depth: int = 0) -> some.SearchStrategy[object]:
-    """Values that often have the right shape: made from the description that the validator reads by."""
-    if depth > 6:
-        return texts
-    match kind:
-        case Record():
-            keys = {key.name: key.kind for key in kind.keys if key.available}
-            required = [key.name for key in kind.keys if key.required]
-            inner = {name: later(k, depth + 1) for name, k in keys.items()}
-            needed = {name: inner.pop(name) for name in required}
-            return (
-                some.one_of(some.fixed_dictionaries(needed, optional=inner), texts)
-                if depth
-                else (some.fixed_dictionaries(needed, optional=inner))
-            )
-        case ListOf():
-            return some.lists(later(kind.item, depth + 1), max_size=3)
-        case MapOf():
-            return some.dictionaries(texts, later(kind.value, depth + 1), max_size=3)
-        case Either():
-            kinds = [each for each in (kind.scalar, kind.sequence, kind.mapping) if each is not None]
-            return some.one_of([later(k, depth + 1) for k in kinds])
-    return some.one_of(texts, some.integers(-5, 20), some.booleans())
 
 
 @randomly(likely(PIPELINE))

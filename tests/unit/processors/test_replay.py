@@ -84,7 +84,7 @@ def insert(records: list[Record]) -> None:
 def test_untouched_log_holds_and_its_states_equal_those_of_the_snapshots(log: MemoryLog) -> None:
     result = replayed(log)
     assert result.faults == []
-    assert result.compared == 9
+    assert result.compared == 12
     assert result.events == sum(
         len(log.partition(each).read(0, 10**9)[0]) for each in log.all_partitions() if "events" in each.topic
     )

@@ -1,0 +1,36 @@
+"""The whole document of a rollout, again whenever it or one of its deployments changed, until it is finished."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from gateway.realtime.run_watch import MIN_SECONDS_BETWEEN, next_change
+from gateway.state import GatewayState
+from projections.queries.rollout_detail import rollout_detail
+from projections.queries.rollout_types import RolloutDetail
+
+
+async def rollout_documents(gateway: GatewayState, rollout_id: str) -> AsyncGenerator[RolloutDetail, None]:
+    """The current document first, then each newer one (at most ten a second), the finished one last."""
+    version = -1
+    with gateway.hub.watch(f"rollout/{rollout_id}") as watch:
+        while True:
+            document = await rollout_detail(gateway.services.db, rollout_id)
+            if document is None:
+                return
+            if watch.follow(_streams(document)):
+                continue
+            pause = asyncio.get_running_loop().time() + MIN_SECONDS_BETWEEN
+            if document.version > version:
+                version = document.version
+                yield document
+            if document.state == "finished":
+                return
+            await next_change(gateway, watch, pause)
+
+
+def _streams(document: RolloutDetail) -> list[str]:
+    place = f"environment/{document.app}/{document.environment}"
+    return [
+        *(f"{place}/{region}" for wave in document.waves for region in wave),
+        *(f"deployment/{each.deployment_id}" for each in document.placements),
+    ]
