@@ -125,6 +125,7 @@ def test_watched_deployment_goes_on_hearing_until_the_watch_ends(house: Deployer
     kill_instances(house)
 
     house.until(lambda: any(sum(s.restarts for s in each.status.sets) for each in house.health()))
+    assert not is_over(house)
     house.tell(d.WatchEnded(rollout_id=ROLLOUT, region="us-east", reason="quiet"))
     house.until(lambda: is_over(house))
 
