@@ -247,14 +247,22 @@ def test_hook_goes_on_when_the_deployer_is_restarted_and_runs_once(house: Deploy
     assert ran.read_text() == "began\nended\n"
 
 
-def hook(house: DeployerHouse, release: object, run: str, timeout_seconds: float = 60) -> None:
+def test_way_down_of_a_migration_is_answered_as_that(house: DeployerHouse) -> None:
+    hook(house, house.world.release("v1"), "exit 1", down="echo went down")
+
+    answer = hook_answer(house)
+    assert (answer.ok, answer.down, answer.output) == (True, True, "went down\n")
+
+
+def hook(house: DeployerHouse, release: object, run: str, timeout_seconds: float = 60, down: str = "") -> None:
     asked = HookRequested(
         app="shop",
         environment="production",
         region="us-east",
         release=release,  # type: ignore[arg-type]
-        hook=Hook(run=run, timeout_seconds=timeout_seconds),
+        hook=Hook(run=run, timeout_seconds=timeout_seconds, down=down),
         target=PROCESS,
+        down=bool(down),
         answer_by=datetime.now(UTC) + timedelta(minutes=1),
     )
     house.tell(asked, Stream("rollout", ROLLOUT), "eu-west")
