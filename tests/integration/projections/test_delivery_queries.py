@@ -4,6 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from core.catalog.commands import SetEnvironments
+from core.pipeline.plan import DeployPlan, StagePlan
+from gateway.git.progress_lines import told_enough
 from infra.postgres.reading import open_read_side
 from projections.queries.approvals import pending_rollout_approvals
 from projections.queries.database import ReadSide
@@ -22,10 +25,13 @@ from projections.queries.releases import (
 from projections.queries.rollout_detail import rollout_detail
 from projections.queries.rollout_types import DeploymentDetail, RolloutDetail
 from projections.queries.rollouts import RolloutFilter, find_rollout, list_rollouts
+from projections.queries.run_detail import run_detail
+from projections.queries.run_types import RunDetail
 from projections.rebuild import Place
 from projections.verify import verify
 from tests.integration.projections.conftest import NewPlace, project_all
 from tests.support.delivery_history import APP, PRODUCTION, DeliveryHistory, full_delivery, release
+from tests.support.histories import History
 
 
 @pytest.fixture
@@ -212,3 +218,35 @@ async def test_samples_come_in_order_with_all_that_was_measured(db: ReadSide) ->
     assert [sample.number for sample in (*page.items, *rest.items)] == [1, 2, 3, 4, 5]
     assert [measured.check for measured in page.items[0].measurements] == ["error-rate", "p99"]
     assert page.items[1].total_requests == 80
+
+
+@pytest.fixture
+async def waiting_run(new_place: NewPlace, database_url: str) -> AsyncIterator[RunDetail]:
+    """A run whose stage deploys to an environment that wants an approval; by the real aggregates."""
+    history = History()
+    settings = SetEnvironments(environments=(PRODUCTION,), source="api", by="eve")
+    history.send(f"app/{APP}", settings)
+    run = history.push(1)
+    history.plan(run, StagePlan(name="ship", jobs=(), deploy=DeployPlan(environment="production")))
+    project_all(new_place(history.log))
+    db = open_read_side(database_url, connections=2)
+    found = await run_detail(db, run)
+    assert found is not None
+    yield found
+    await db.close()
+
+
+async def test_run_shows_the_rollout_of_its_stage_and_waits_with_it(waiting_run: RunDetail) -> None:
+    (stage,) = waiting_run.stages
+    assert stage.rollout is not None
+    assert (stage.rollout.number, stage.rollout.environment, stage.rollout.state) == (
+        1,
+        "production",
+        "waiting_approval",
+    )
+    assert stage.reason.endswith("to production: waiting approval (waits for 1 more approval(s))")
+    assert (waiting_run.state, waiting_run.reason) == ("waiting", "waits for approval of production")
+
+
+async def test_who_pushes_is_told_how_to_approve(waiting_run: RunDetail) -> None:
+    assert told_enough(waiting_run) == "sealane: the run goes on when it is approved: sealane approve 'shop@1'"
