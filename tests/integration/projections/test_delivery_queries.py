@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 from core.catalog.commands import SetEnvironments
+from core.environments.settings import Window
 from core.pipeline.plan import DeployPlan, StagePlan
 from gateway.git.progress_lines import told_enough
 from infra.postgres.reading import open_read_side
@@ -30,7 +32,7 @@ from projections.queries.run_types import RunDetail
 from projections.rebuild import Place
 from projections.verify import verify
 from tests.integration.projections.conftest import NewPlace, project_all
-from tests.support.delivery_history import APP, PRODUCTION, DeliveryHistory, full_delivery, release
+from tests.support.delivery_history import APP, PRODUCTION, STAGING, DeliveryHistory, full_delivery, release
 from tests.support.histories import History
 
 
@@ -97,6 +99,16 @@ async def test_environment_that_was_dropped_is_shown_as_long_as_something_runs_t
     (production,) = await list_environments(db, APP)
     assert (production.name, production.declared, len(production.places)) == ("production", False, 2)
     assert await list_environments(db, "other") == ()
+
+
+async def test_environment_that_its_settings_close_says_so(db: ReadSide, told: DeliveryHistory, place: Place) -> None:
+    always = Window(cron="* * * * *", duration_seconds=3600)
+    told.declare(msgspec.structs.replace(PRODUCTION, freezes=(always,)), STAGING)
+    project_all(place)
+    production, staging = await list_environments(db, APP)
+    assert production.closed is not None
+    assert production.closed.reason.startswith("frozen until")
+    assert staging.closed is None
 
 
 async def test_quarantined_release_is_not_what_a_rollback_takes(db: ReadSide, told: DeliveryHistory) -> None:
@@ -239,11 +251,8 @@ async def waiting_run(new_place: NewPlace, database_url: str) -> AsyncIterator[R
 async def test_run_shows_the_rollout_of_its_stage_and_waits_with_it(waiting_run: RunDetail) -> None:
     (stage,) = waiting_run.stages
     assert stage.rollout is not None
-    assert (stage.rollout.number, stage.rollout.environment, stage.rollout.state) == (
-        1,
-        "production",
-        "waiting_approval",
-    )
+    assert (stage.rollout.number, stage.rollout.environment) == (1, "production")
+    assert stage.rollout.state == "waiting_approval"
     assert stage.reason.endswith("to production: waiting approval (waits for 1 more approval(s))")
     assert (waiting_run.state, waiting_run.reason) == ("waiting", "waits for approval of production")
 
