@@ -3,6 +3,7 @@
 PORT, HOST and VERSION come from the environment. `fault.json` beside this file breaks it on purpose; see faults.py.
 """
 
+import contextlib
 import json
 import os
 import select
@@ -77,10 +78,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def let_go(self) -> None:
         """What was sent already is still read and answered; then the connection ends."""
-        try:
+        with contextlib.suppress(OSError):  # It may have ended by itself.
             self.connection.shutdown(0)
-        except OSError:
-            pass  # It ended by itself.
 
     def do_GET(self) -> None:
         if self.path == "/healthz":
