@@ -26,7 +26,7 @@ POLL_SECONDS = 0.1
 class Up:
     """One call of `sealane up`."""
 
-    def __init__(self, settings: Settings, console: Console, demo: bool) -> None:
+    def __init__(self, settings: Settings, console: Console, demo: bool | None) -> None:
         self._settings = settings
         self._console = console
         self._demo = demo
@@ -67,6 +67,9 @@ class Up:
         self._serving = True
         self._summary(supervisor)
         serve_sample(self._console, client, self._settings, self._demo)
+
+    def _wants_tour(self, client: Client) -> bool:
+        return not client.get("/api/v1/runs", app=APP, limit=1)["items"] if self._demo is None else self._demo
 
     def _start(self, supervisor: Supervisor) -> Installation:
         installation = Installation(self._settings)
