@@ -31,7 +31,7 @@ PEOPLE = ("ann", "bob", "eve")
 # What releases are worth: see world/sites.py.
 WORTHS = ("", "", "", "", "errors", "slow", "crash", "crash-later", "hook")
 ENVIRONMENTS = ("dev", "staging", "production", "production", "mirror")
-APPROVED, REJECTED, STEERED, FROZEN, OVERRIDDEN, BACK = 0.75, 0.1, 0.1, 0.03, 0.3, 0.25
+APPROVED, REJECTED, STEERED, FROZEN, OVERRIDDEN, BACK = 0.75, 0.1, 0.15, 0.05, 0.3, 0.4
 
 Execute = Callable[[Stream, str, Message, Catalogue], None]
 Later = Callable[[float, Callable[[], None]], None]

@@ -9,7 +9,9 @@ from importlib import import_module
 from typing import Any
 
 from core.aggregate import Rejected
+from core.environments import queue, reasons
 from core.ports import OutgoingRecord, Record, TopicPartition
+from core.rollouts import waves
 from infra.memory.log import MemoryLog
 from infra.memory.reader import MemoryLogReader
 from processors import snapshots
@@ -102,6 +104,44 @@ def _write_offsets_first(store: ViewStore, before: Any, after: Any, changes: Cha
     store.commit()
 
 
+def _grant_to_whoever_asks() -> Callable[[Any, Any], bool]:
+    """As core.environments.queue, but the lock is not looked at."""
+    grant = queue.grant
+
+    def eager(draft: Any, entry: Any) -> bool:
+        held, draft.state.lock = draft.state.lock, None
+        granted = grant(draft, entry)
+        if not granted:
+            draft.state.lock = held
+        return granted
+
+    return eager
+
+
+def _nothing_is_quarantined(state: Any, entry: Any) -> Any:
+    """As core.environments.reasons, but for what is asked of rollbacks."""
+    return reasons._rollback_refusal(state, entry) if entry.urgent else None
+
+
+def _go_on_without_baking(draft: Any) -> None:
+    """As core.rollouts.waves."""
+    waves.start_wave(draft, draft.state.wave + 1)
+
+
+def _watch_without_consequence(draft: Any, region: str, cause: Any) -> None:
+    """As core.rollouts.notes, but what a watch finds is only written down."""
+
+
+def _any_epoch(self: Any, epoch: int) -> None:
+    """As core.deployments.draft, but whoever speaks is heard."""
+
+
+@contextmanager
+def _unguarded(self: Any, fence: Any) -> Iterator[None]:
+    """As agents.targets.place, but a deployer that was overtaken goes on."""
+    yield
+
+
 MUTANTS: dict[str, Callable[[], dict[str, Any]]] = {
     "reply-before-commit": lambda: {"tests.simulation.world.gateway:MemoryLogReader": EagerReader},
     "epoch-check-left-out": lambda: {
@@ -110,5 +150,17 @@ MUTANTS: dict[str, Callable[[], dict[str, Any]]] = {
     },
     "command-dropped-at-a-rebalance": lambda: {"processors.ownership:Ownership.match": _match_forgetting},
     "snapshot-before-its-events": lambda: {"processors.snapshots:checkpoint_records": _stale_checkpoints()},
+    "lock-given-to-whoever-asks": lambda: {"core.environments.queue:grant": _grant_to_whoever_asks()},
+    "quarantine-forgotten": lambda: {
+        "core.environments.queue:refusal": _nothing_is_quarantined,
+        "core.environments.decide:refusal": _nothing_is_quarantined,
+    },
+    "wave-before-the-last-has-baked": lambda: {"core.rollouts.waves:_bake": _go_on_without_baking},
+    "breach-without-consequence": lambda: {"core.rollouts.notes:_breach": _watch_without_consequence},
+    "deployment-hears-everybody": lambda: {"core.deployments.draft:Draft.check_epoch": _any_epoch},
+    "overtaken-deployer-goes-on": lambda: {
+        "agents.targets.place:Place.guarded": _unguarded,
+        "agents.targets.place:Place.claim": lambda self, order: True,
+    },
     "projection-offset-outside-its-transaction": lambda: {"projections.projector:_write_all": _write_offsets_first},
 }

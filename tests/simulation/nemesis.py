@@ -5,8 +5,16 @@ Faults come one after the other at random times; several may hold at once. `heal
 
 from collections.abc import Callable
 
+from core.deployments.commands import COMMANDS, RecordSample, ReportHealth, ReportTarget
+from core.deployments.target_state import TargetStatus
+from core.eventlog.envelope import Stream
+from core.eventlog.routing import make_command, to_record
+from core.eventlog.serialization import Message
+from core.ids import derived_id, region_of_run, trace_id
 from core.protocol import messages as m
+from infra.memory.producer import MemoryProducer
 from tests.simulation.checks.leases import LeasesCheck
+from tests.simulation.checks.reports import ReportsCheck
 from tests.simulation.engine.process import Process
 from tests.simulation.world.network import ClientEnd
 from tests.simulation.world.world import World
@@ -18,11 +26,13 @@ CLOCK_SECONDS = 300.0
 
 
 class Nemesis:
-    """`leases` tells liars what they may lie about."""
+    """`leases` and `reports` tell liars what they may lie about."""
 
-    def __init__(self, world: World, leases: LeasesCheck) -> None:
+    def __init__(self, world: World, leases: LeasesCheck, reports: ReportsCheck) -> None:
         self._world = world
         self._leases = leases
+        self._reports = reports
+        self._told = 0
         self._random = world.kernel.random
         self._active = False
         self._faults: dict[str, Callable[[], None]] = {
@@ -40,6 +50,7 @@ class Nemesis:
             "views-away": self._take_views,
             "sites-away": self._take_sites,
             "lie": self._lie,
+            "false-report": self._report_falsely,
         }
         world.on_death = self._died
 
@@ -203,3 +214,36 @@ class Nemesis:
             m.StepStarted(number=1, attempt_key=key, epoch=epoch, index=0, at=client.process.now()),
         ]
         client.line.carry(client, m.encode(self._random.choice(messages)))
+
+    def _report_falsely(self) -> None:
+        for _ in range(6):
+            self._later(20.0, self._report_what_is_not_so)
+
+    def _report_what_is_not_so(self) -> None:
+        """Somebody speaks for a deployment under an epoch that is not its own, or of what nobody asked for yet."""
+        if not self._reports.live or not self._active:
+            return
+        stream = Stream.parse(self._random.choice(list(self._reports.live)))
+        epoch, action = self._reports.live[str(stream)]
+        epoch += self._random.choice((-1, 0, 1))
+        now = self._world.kernel.scheduler.date()
+        ok = self._random.random() < 0.5
+        words: list[Message] = [
+            ReportTarget(epoch=epoch, action=action + 1, ok=ok, code="" if ok else "crashed", at=now),
+            ReportTarget(epoch=epoch + 1, action=action, ok=ok, code="" if ok else "stale-epoch", at=now),
+            ReportHealth(epoch=epoch + 1, status=TargetStatus(epoch + 1), lost=True, at=now),
+            RecordSample(epoch=epoch - 1, number=1, at=now),
+        ]
+        self._told += 1
+        command = make_command(
+            command_id=derived_id("nemesis", self._told),
+            stream=stream,
+            region=region_of_run(stream.id),
+            command=self._random.choice(words),
+            catalogue=COMMANDS,
+            actor="nemesis",
+            correlation_id=trace_id(str(self._told)),
+            causation_id="",
+            issued_at=now,
+        )
+        MemoryProducer(self._world.log.memory, "nemesis").send_all([to_record(self._world.topology, command)])

@@ -47,6 +47,7 @@ FAULTS = (
     "views-away",
     "sites-away",
     "lie",
+    "false-report",
 )
 
 
@@ -75,5 +76,5 @@ def options_of(seed: int) -> Options:
         every_seconds=random.choice((2.0, 5.0, 15.0)),
         faults=faults,
         deliverers=random.randint(1, 2),
-        rollouts=random.choice((0, 4, 12)),
+        rollouts=random.choice((0, 6, 20)),
     )

@@ -73,7 +73,7 @@ def _patches(world: World, spools: SpoolOs) -> dict[str, Any]:
 def _play(world: World) -> Result:
     workload = Workload(world)
     checks = Checks(world, workload)
-    nemesis = Nemesis(world, checks.leases)
+    nemesis = Nemesis(world, checks.leases, checks.reports)
     scheduler, options = world.kernel.scheduler, world.options
     world.start_all()
     workload.begin()

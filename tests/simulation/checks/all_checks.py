@@ -11,6 +11,7 @@ from tests.simulation.checks.leases import LeasesCheck
 from tests.simulation.checks.locks import LocksCheck
 from tests.simulation.checks.logs import LogsCheck
 from tests.simulation.checks.observer import Check, Observer
+from tests.simulation.checks.reports import ReportsCheck
 from tests.simulation.checks.restores import RestoresCheck
 from tests.simulation.checks.rollouts import RolloutsCheck
 from tests.simulation.checks.runs import RunsCheck
@@ -31,7 +32,7 @@ class Checks:
         self.history, self.runs, self.leases = HistoryCheck(), RunsCheck(), LeasesCheck()
         self.restores, self.views = RestoresCheck(world), ViewsCheck(world)
         self.executions = ExecutionsCheck(world, self.leases)
-        self.locks, self.rollouts = LocksCheck(), RolloutsCheck()
+        self.locks, self.rollouts, self.reports = LocksCheck(), RolloutsCheck(), ReportsCheck()
         self.traffic = TrafficCheck(world, self.locks)
         checks: list[Check] = [
             self.history,
@@ -43,6 +44,7 @@ class Checks:
             self.executions,
             self.locks,
             self.rollouts,
+            self.reports,
             self.traffic,
             workload,
         ]

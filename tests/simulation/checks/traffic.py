@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from agents.targets.base import Fence
 from tests.simulation.checks.locks import LocksCheck
 from tests.simulation.checks.observer import Check, Seen
 from tests.simulation.world.sites import Site
@@ -18,7 +19,8 @@ class TrafficCheck(Check):
         self._steps: dict[str, list[dict[str, int]]] = {}
         self._back: dict[str, str] = {}
         self._wished: dict[str, list[dict[str, int]]] = {}
-        world.sites.on_weights = self._weights_changed
+        self._fences: dict[str, Fence] = {}
+        world.sites.on_change = self._changed
 
     def event(self, seen: Seen) -> None:
         data, stream = seen.data, seen.event.stream
@@ -41,11 +43,13 @@ class TrafficCheck(Check):
         place = f"{data['app']}/{data['environment']}/{data['region']}"
         self._wished.setdefault(place, []).append(shares)
 
-    def _weights_changed(self, site: Site) -> None:
-        shares = site.weights
-        # The log may show an action to the deployer in the same step in which it shows it to us.
-        if sum(shares.values()) not in (0, 100):
-            self.wrong(f"{site.name} shares requests as {shares}")
+    def _changed(self, site: Site, fence: Fence) -> None:
+        """By nobody who was overtaken."""
+        if fence < self._fences.get(site.name, fence):
+            self.wrong(f"{site.name} is changed by {fence}, after {self._fences[site.name]}")
+        self._fences[site.name] = fence
+        if sum(site.weights.values()) not in (0, 100):
+            self.wrong(f"{site.name} shares requests as {site.weights}")
 
     def check_end(self) -> None:
         """After the faults everything has come to rest."""

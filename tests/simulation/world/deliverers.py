@@ -47,14 +47,14 @@ class SimulatedTarget:
 
     def converge(self, order: Order, interrupted: Interrupted, shifted: Shifted = unheard) -> TargetStatus:
         self._place.claim(order)
-        self._change(order, interrupted, lambda: self._site.start_missing(order.wish))
+        self._change(order, interrupted, lambda: self._site.start_missing(order.wish, order.fence))
         if order.wish.at_once and self._shift_to_fit(order, interrupted):
             shifted(self.status())
         self._await_ready(order, interrupted)
-        self._change(order, interrupted, lambda: self._site.weigh(_weights(order.wish)))
+        self._change(order, interrupted, lambda: self._site.weigh(_weights(order.wish), order.fence))
         shifted(self.status())
         sleep(DRAIN_SECONDS)
-        self._change(order, interrupted, lambda: self._site.remove_others(order.wish))
+        self._change(order, interrupted, lambda: self._site.remove_others(order.wish, order.fence))
         self._place.reached(order.fence)
         return self.status()
 
@@ -91,7 +91,7 @@ class SimulatedTarget:
     def _shift_to_fit(self, order: Order, interrupted: Interrupted) -> bool:
         fit = [each for each in order.wish.sets if each.weight and self._site.is_fit(each)]
         if len(fit) == 1:
-            self._change(order, interrupted, lambda: self._site.weigh({fit[0].name: 100}))
+            self._change(order, interrupted, lambda: self._site.weigh({fit[0].name: 100}, order.fence))
         return len(fit) == 1
 
     def _await_ready(self, order: Order, interrupted: Interrupted) -> None:

@@ -7,6 +7,7 @@ while, `hook` has a pre-deploy command that fails.
 
 from collections.abc import Callable
 
+from agents.targets.base import Fence
 from core.deployments.target_state import InstanceSet, SetStatus, TargetState, TargetStatus
 from core.environments.release import Release
 from tests.simulation.engine.process import Kernel
@@ -41,13 +42,13 @@ class InstanceSetAt:
 
 
 class Site:
-    """`away`: it can't be reached. `on_weights` hears of every change of who gets requests."""
+    """`on_change` hears of every change, with the fence (epoch, action) of who makes it."""
 
     def __init__(self, kernel: Kernel, name: str) -> None:
         self.name = name
         self._kernel = kernel
         self.sets: dict[str, InstanceSetAt] = {}
-        self.on_weights: Callable[[Site], None] = lambda site: None
+        self.on_change: Callable[[Site, Fence], None] = lambda site, fence: None
         self._counted = kernel.scheduler.now
 
     @property
@@ -58,7 +59,8 @@ class Site:
     def weights(self) -> dict[str, int]:
         return {name: one.weight for name, one in self.sets.items() if one.weight}
 
-    def start_missing(self, wish: TargetState) -> None:
+    def start_missing(self, wish: TargetState, fence: Fence) -> None:
+        self.on_change(self, fence)
         for wished in wish.sets:
             one = self.sets.get(wished.name)
             if one is None or one.release != wished.release:
@@ -84,14 +86,14 @@ class Site:
         one = self.sets.get(wished.name)
         return one is not None and one.ready(self.now) > 0
 
-    def weigh(self, weights: dict[str, int]) -> None:
+    def weigh(self, weights: dict[str, int], fence: Fence) -> None:
         self._count()
-        if weights != self.weights:
-            for name, one in self.sets.items():
-                one.weight = weights.get(name, 0)
-            self.on_weights(self)
+        for name, one in self.sets.items():
+            one.weight = weights.get(name, 0)
+        self.on_change(self, fence)
 
-    def remove_others(self, wish: TargetState) -> None:
+    def remove_others(self, wish: TargetState, fence: Fence) -> None:
+        self.on_change(self, fence)
         names = {each.name for each in wish.sets}
         self.sets = {name: one for name, one in self.sets.items() if name in names}
 
@@ -135,10 +137,10 @@ class Sites:
         self.all: dict[str, Site] = {}
         self.away: set[str] = set()
         self.hooks: dict[tuple[str, bool], float] = {}
-        self.on_weights: Callable[[Site], None] = lambda site: None
+        self.on_change: Callable[[Site, Fence], None] = lambda site, fence: None
 
     def site(self, name: str) -> Site:
         if name not in self.all:
             site = self.all[name] = Site(self._kernel, name)
-            site.on_weights = lambda changed: self.on_weights(changed)
+            site.on_change = lambda changed, fence: self.on_change(changed, fence)
         return self.all[name]
