@@ -10,7 +10,7 @@ from gateway.idempotency import KEY_HEADER
 from gateway.rest.answers import add_schemas, problems
 from gateway.rest.permissions import API, NEEDED_ROLE
 
-_WRITES = ("post", "patch", "delete")
+_WRITES = ("post", "put", "patch", "delete")
 _TEXT = {"type": "string"}
 _CONSISTENCY = {
     "name": CONSISTENCY_HEADER,

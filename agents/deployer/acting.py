@@ -3,9 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from agents.connectors.base import Result
-from agents.deployer import activity
 from agents.deployer.reports import Reports
-from agents.targets.base import Interrupted, Order, StaleEpoch, Superseded, Target, TargetFailed
+from agents.targets.base import Fence, Order, StaleEpoch, Superseded, Target, TargetFailed
 from agents.targets.registry import Targets
 from core.deployments.commands import ProbeResult, ReportTarget
 from core.deployments.events import ActionRequested
@@ -25,23 +24,23 @@ class Acting:
         self._run_probes = run_probes
         self._reports = reports
 
-    def act(self, event: EventEnvelope, asked: ActionRequested, interrupted: Interrupted) -> Result:
-        """The deployment's answer; none where a newer action has made this one void."""
-        if interrupted():
-            return ()
+    def act(self, event: EventEnvelope, asked: ActionRequested, newest: Callable[[], Fence]) -> Result:
+        """The deployment's answer; none where a newer action of its own has made this one void.
+
+        `newest` is what the environment was last asked for.
+        """
         order = order_of(event, asked)
         target = None
         try:
-            place, target = self._targets.of(order)
-            activity.begin(place, order.deployment_id)
-            status = target.converge(order, interrupted, lambda seen: self._reports.shifted(order, seen))
+            target = self._targets.of(order)
+            status = target.converge(
+                order, lambda: newest() > order.fence, lambda seen: self._reports.shifted(order, seen)
+            )
             return self._probed(event, asked, target, status)
         except Superseded:
-            return ()
+            return self._void(event, asked, StaleEpoch(order.fence, newest()))
         except StaleEpoch as error:
-            if error.held[0] == asked.epoch:
-                return ()
-            return self._answer(event, asked, code=error.code, detail=str(error))
+            return self._void(event, asked, error)
         except TargetFailed as error:
             status = _status(target)
             return self._answer(event, asked, status=status, code=error.code, detail=error.detail)
@@ -52,11 +51,16 @@ class Acting:
 
     def watch(self, deployment_id: str) -> None:
         for place, _ in self._targets.all():
-            activity.watch(place, deployment_id)
+            place.watch(deployment_id)
 
     def finish(self, deployment_id: str, watched: bool) -> None:
         for place, _ in self._targets.all():
-            activity.finish(place, deployment_id, watched)
+            place.finish(deployment_id, watched)
+
+    def _void(self, event: EventEnvelope, asked: ActionRequested, error: StaleEpoch) -> Result:
+        if error.held[0] == asked.epoch:
+            return ()
+        return self._answer(event, asked, code=error.code, detail=str(error))
 
     def _probed(self, event: EventEnvelope, asked: ActionRequested, target: Target, status: TargetStatus) -> Result:
         results = self._probe(asked, target)

@@ -56,7 +56,7 @@ class Deployer:
                 return Work(
                     event.stream,
                     lambda attempt: self._hooking.look(event, message),
-                    lambda error: self._hooking.give_up(event, error),
+                    lambda error: self._hooking.give_up(event, message, error),
                 )
             case d.DeploymentFinished(region=self._region) | d.WatchStarted() | d.WatchEnded(region=self._region):
                 return Work(event.stream, lambda attempt: self._note(event, message), lambda error: ())
@@ -69,7 +69,7 @@ class Deployer:
             self._newest[key] = max(fence, self._newest.get(key, fence))
         return Work(
             key,
-            lambda attempt: self._acting.act(event, asked, lambda: self._newest[key] > fence),
+            lambda attempt: self._acting.act(event, asked, lambda: self._newest[key]),
             lambda error: self._acting.give_up(event, asked, error),
         )
 

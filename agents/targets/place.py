@@ -3,7 +3,7 @@
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +18,15 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`reached`: the order was fulfilled once, so keep() may bring all of it back, whatever went away."""
+    """`reached`: the order was fulfilled once, so keep() may bring all of it back, whatever went away.
+
+    `over`: its deployment has ended and needn't hear of the target's health any more; not while it is `watched`.
+    """
 
     order: Order
     reached: bool = False
+    over: bool = False
+    watched: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,21 @@ class Place:
         with self.guarded(fence):
             kept = self.kept()
             if kept is not None and not kept.reached:
-                write_json(self._wish, Kept(kept.order, reached=True))
+                write_json(self._wish, msgspec.structs.replace(kept, reached=True))
+
+    def watch(self, deployment_id: str) -> None:
+        """The deployment's end, which is said in the same breath, is not the end of its watch."""
+        self._note(deployment_id, lambda kept: msgspec.structs.replace(kept, over=False, watched=True))
+
+    def finish(self, deployment_id: str, watched: bool) -> None:
+        """The end of the deployment, or with `watched` that of its watch."""
+        self._note(deployment_id, lambda kept: msgspec.structs.replace(kept, over=watched or not kept.watched))
+
+    def _note(self, deployment_id: str, change: Callable[[Kept], Kept]) -> None:
+        with self.locked():
+            kept = self.kept()
+            if kept is not None and kept.order.deployment_id == deployment_id:
+                write_json(self._wish, change(kept))
 
     def kept(self) -> Kept | None:
         """The last order, if there ever was one. Raises TargetFailed for a file that isn't one."""

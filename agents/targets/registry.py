@@ -27,7 +27,7 @@ class Targets:
         self._makers = makers
         self._opened: dict[tuple[Path, bool], Target] = {}
 
-    def of(self, order: Order) -> tuple[Place, Target]:
+    def of(self, order: Order) -> Target:
         """The target that the order is for. Raises TargetFailed."""
         place = self.place(order.app, order.environment)
         static = isinstance(order.target, StaticTarget)
@@ -35,7 +35,7 @@ class Targets:
         if kept is not None and isinstance(kept.order.target, StaticTarget) != static and kept.order.wish.sets:
             detail = f"{order.where} is {'no ' if static else 'a '}static target now; take down what runs there first"
             raise TargetFailed("bad-target", detail)
-        return place, self._open(place, static)
+        return self._open(place, static)
 
     def find(self, app: str, environment: str) -> Target | None:
         """A target that had an order once. Raises TargetFailed."""

@@ -14,6 +14,10 @@ from core.environments.settings import Compare
 
 def compare(rule: Compare, points: Sequence[tuple[float, float]]) -> tuple[Result, str]:
     """`points` are (canary, baseline), one pair a sample."""
+    # Here and not above: scipy takes 100 MB of every process that imports it, and few deployments compare. And not
+    # below: importing takes seconds, which the first sample can wait for and the decision to go back can't.
+    from scipy.stats import mannwhitneyu
+
     if len(points) < rule.min_points:
         return "pending", f"{len(points)} of {rule.min_points} points"
     canary, baseline = [float(each) for each, _ in points], [float(each) for _, each in points]
@@ -22,17 +26,9 @@ def compare(rule: Compare, points: Sequence[tuple[float, float]]) -> tuple[Resul
     told = f"median {ours:.6g} against the baseline's {theirs:.6g}"
     if excess <= rule.tolerance * abs(theirs):
         return "passed", told
-    chance = one_sided_p(canary, baseline, rule.worse)
+    alternative = "greater" if rule.worse == "higher" else "less"
+    chance = float(mannwhitneyu(canary, baseline, alternative=alternative).pvalue)
     if isnan(chance):
         return "inconclusive", f"{told}: no test of significance is possible"
     told = f"{told} (p = {chance:.4f}, alpha = {rule.alpha:g})"
     return ("failed" if chance < rule.alpha else "passed"), told
-
-
-def one_sided_p(canary: Sequence[float], baseline: Sequence[float], worse: str) -> float:
-    """The chance of such ranks if the canary were no worse."""
-    # Here and not above: scipy takes 100 MB of every process that imports it, and few deployments compare.
-    from scipy.stats import mannwhitneyu
-
-    alternative = "greater" if worse == "higher" else "less"
-    return float(mannwhitneyu(canary, baseline, alternative=alternative).pvalue)

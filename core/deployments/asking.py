@@ -6,6 +6,7 @@ from core.deployments import events as e
 from core.deployments.draft import Draft
 from core.deployments.strategies import rollback_step
 from core.deployments.target_state import TargetState
+from core.deployments.wishes import filled
 from core.environments.settings import Probe, StaticTarget, Target
 
 BACK: Final = -1
@@ -15,9 +16,10 @@ ANSWER_GRACE_SECONDS: Final = 60
 
 def request_step(draft: Draft, index: int) -> None:
     """The target as a step wants it."""
-    step = draft.state.steps[index]
-    probes = tuple(probe for probe in draft.state.plan.probes if step.probe and step.probe in probe.when)
-    _request(draft, index, step.wish, probes)
+    state = draft.state
+    step = state.steps[index]
+    probes = tuple(probe for probe in state.plan.probes if step.probe and step.probe in probe.when)
+    _request(draft, index, filled(step.wish, (state.release, state.current)), probes)
 
 
 def request_back(draft: Draft) -> None:

@@ -49,7 +49,8 @@ class DeploymentRequested(Message, frozen=True, kw_only=True):
 
 
 class DeploymentStarted(Message, frozen=True, kw_only=True):
-    """It holds the lock. `steps` is all it will do; `rollback_to` what it goes back to, if anything was there.
+    """It holds the lock. `steps` is all it will do (releases there have no configuration: what an action asks for is
+    whole); `rollback_to` what it goes back to, if anything was there.
 
     `current` is what was there: another release than `rollback_to` where the same release is deployed again.
     The lock is renewed at `renew_at`; at `deadline_at` the deployment must be over, or it goes back.
@@ -280,7 +281,7 @@ class DeploymentFinished(Message, frozen=True, kw_only=True):
     """The end. `code` and `detail` say why it did not succeed. `now_on` is what has all traffic, if known.
 
     `rollback_to` is what was there before: a rollout that goes back after this begins a rollback to it. The lock is
-    given back by this event. `watch_until`: WatchStarted follows.
+    given back by this event. `watch_until`: WatchStarted follows. `touched`: it had asked something of the target.
     """
 
     TYPE = "deployment.finished"
@@ -296,6 +297,7 @@ class DeploymentFinished(Message, frozen=True, kw_only=True):
     now_on: Release | None = None
     rollback_to: Release | None = None
     watch_until: datetime | None = None
+    touched: bool = False
 
 
 EVENTS = Catalogue(

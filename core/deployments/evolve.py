@@ -34,12 +34,13 @@ def _started(state: DeploymentState, event: e.DeploymentStarted) -> None:
     state.steps = event.steps
     state.current = event.current
     state.rollback_to = event.rollback_to
+    state.weights = {event.current.id: 100} if event.current else {}
     state.deadline_at = event.deadline_at
     state.timers.clear("wait")
     state.timers.set("deadline", event.deadline_at)
     state.timers.set("renew", event.renew_at)
     if state.paused:
-        state.remaining = 0
+        state.remaining = 0.0
 
 
 def _renewal_requested(state: DeploymentState, event: e.LockRenewalRequested) -> None:
@@ -71,7 +72,9 @@ def _step_reached(state: DeploymentState, event: e.StepReached) -> None:
     state.lost = False
     _see(state, event.status)
     if state.paused:
-        state.remaining = 0 if state.full else state.steps[event.step].hold_seconds
+        held = 0.0 if state.full else state.steps[event.step].hold_seconds
+        # A default that is a whole number would read otherwise from a snapshot.
+        state.remaining = None if held is None else float(held)
     if event.analysis_from is not None:
         state.analysis_from = event.analysis_from
         state.timers.set("sample", event.analysis_from + timedelta(seconds=state.plan.analysis.interval_seconds))

@@ -10,6 +10,8 @@ The old release's instances are not this deployment's to judge.
 
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from core.deployments import commands as c
 from core.deployments import events as e
 from core.deployments.draft import Draft
@@ -17,7 +19,7 @@ from core.deployments.endings import end_watch, lose_lock
 from core.deployments.rollback import TARGET_LOST, trigger
 from core.deployments.state import DeploymentState
 from core.deployments.target_state import SetStatus, TargetStatus
-from core.deployments.traffic import tell_early_shift
+from core.deployments.traffic import tell_early_shift, tell_shift
 from core.deployments.wishes import set_of
 from core.environments.settings import Health, StaticTarget
 
@@ -29,7 +31,7 @@ def report_health(draft: Draft, command: c.ReportHealth) -> None:
     if command.status.epoch > state.epoch:
         _superseded(draft, command.status.epoch)
         return
-    if (command.status, command.lost) == (state.target, state.lost):
+    if (_uncounted(command.status), command.lost) == (_uncounted(state.target), state.lost):
         return
     crashed = _crashed(state, command.status)
     recover_by = None if command.lost else _recover_by(draft, command.status)
@@ -46,6 +48,7 @@ def report_health(draft: Draft, command: c.ReportHealth) -> None:
 
 def check_reached(draft: Draft, status: TargetStatus) -> None:
     """A step is reached: are its instances still there, and have they held so far? A target may list none (static)."""
+    tell_shift(draft, status)
     if not status.sets:
         return
     crashed = _crashed(draft.state, status)
@@ -74,6 +77,11 @@ def _judged(draft: Draft) -> bool:
     if state.status == "watching":
         return state.watch_until is None or draft.now <= state.watch_until
     return state.status in ("acting", "holding")
+
+
+def _uncounted(status: TargetStatus) -> TargetStatus:
+    """Requests come all the time; that is no change."""
+    return replace(status, sets=tuple(replace(each, requests=None) for each in status.sets))
 
 
 def _superseded(draft: Draft, epoch: int) -> None:

@@ -1,5 +1,10 @@
 """Parts that wishes are made of: instance sets, whole target states, and how many instances a target has."""
 
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from core.deployments.events import Step
 from core.deployments.target_state import InstanceSet, TargetState
 from core.environments.release import Release
 from core.environments.settings import Amount, StaticTarget, Target
@@ -53,3 +58,19 @@ def set_of(wish: TargetState, release_id: str) -> InstanceSet | None:
 def weight_of(wish: TargetState, release_id: str) -> int:
     found = set_of(wish, release_id)
     return found.weight if found else 0
+
+
+def brief(step: Step) -> Step:
+    """Its releases only by id and artifact: a plan of many steps would repeat their configuration beyond measure."""
+    sets = tuple(
+        replace(each, release=Release(each.release.id, each.release.app, each.release.artifact))
+        for each in step.wish.sets
+    )
+    return replace(step, wish=replace(step.wish, sets=sets))
+
+
+def filled(wish: TargetState, releases: Iterable[Release | None]) -> TargetState:
+    """What a brief step leaves out, for the deployer."""
+    known = {each.id: each for each in releases if each is not None}
+    sets = tuple(replace(each, release=known.get(each.release.id, each.release)) for each in wish.sets)
+    return replace(wish, sets=sets)

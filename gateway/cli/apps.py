@@ -1,12 +1,15 @@
-"""`sealane apps`: list, create, show, change, archive, and where a forge must post its webhooks."""
+"""`sealane apps`: list, create, show, change, archive; its environments, and where a forge posts its webhooks."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from gateway.cli.context import AsJson, client
+from gateway.cli.errors import CliError, Exit
 from gateway.cli.output import print_done, print_facts, print_json, print_rows
 
+Json = dict[str, Any]
 apps = typer.Typer(help="Apps: a repository each, with its runs.", no_args_is_help=False, invoke_without_command=True)
 Name = Annotated[str, typer.Argument(help="The app's name.")]
 
@@ -99,3 +102,47 @@ def webhook(name: Name, as_json: AsJson = False) -> None:
     """Where a forge posts its webhooks for this app, and the secret it signs them with."""
     setup = client().get(f"/api/v1/apps/{name}/webhook")
     print_json(setup) if as_json else print_facts(setup["urls"] | {"secret": setup["secret"]})
+
+
+@apps.command()
+def environments(
+    name: Name,
+    file: Annotated[
+        Path | None, typer.Argument(help="A delivery.yml: it is used from here on, not the repository's.", exists=True)
+    ] = None,
+    from_repository: Annotated[
+        bool, typer.Option("--from-repository", help="Listen to the repository's delivery.yml again.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the environments of an app as it declares them, or set them."""
+    path = f"/api/v1/apps/{name}/environments"
+    if file is not None and from_repository:
+        raise CliError("choose one of FILE and --from-repository", Exit.USAGE, "options-conflict")
+    if file is not None:
+        return print_done(client().put_bytes(path, file.read_bytes()), as_json, f"environments of {name} are set")
+    if from_repository:
+        words = f"the next run of {name} on its default branch sets its environments"
+        return print_done(client().delete(path), as_json, words)
+    page = client().get(path)
+    if as_json:
+        return print_json(page)
+    columns = [
+        ("ENVIRONMENT", "name"),
+        ("WAVES", "waves"),
+        ("STRATEGY", "strategy"),
+        ("RISK", "risk"),
+        ("APPROVALS", "approvals"),
+        ("SET BY", "origin"),
+        ("SET", "set_at"),
+    ]
+    return print_rows(map(_environment_row, page["items"]), columns, "it declares no environments (delivery.yml)")
+
+
+def _environment_row(item: Json) -> Json:
+    approval = (item["settings"] or {}).get("approval") or {}
+    return item | {
+        "waves": " -> ".join("+".join(wave) for wave in item["waves"]),
+        "approvals": approval.get("count", 1) if approval else None,
+        "origin": item["set_by"] or f"{item['source']} {item['commit'][:10]}".strip(),
+    }

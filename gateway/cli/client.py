@@ -27,6 +27,7 @@ _PASSING = ("projection-lagging",)
 PATIENCE_SECONDS = 30.0
 PAUSE_SECONDS = 0.5
 ACCEPTED = 202
+_BYTES = "application/octet-stream"
 Json = dict[str, Any]
 
 
@@ -56,8 +57,11 @@ class Client:
     def post(self, path: str, body: Any = None) -> Any:
         return self._call("POST", path, json=body if body is not None else {})
 
-    def post_bytes(self, path: str, body: bytes) -> Any:
-        return self._call("POST", path, content=body, headers={"Content-Type": "application/octet-stream"})
+    def post_bytes(self, path: str, body: bytes, media_type: str = _BYTES) -> Any:
+        return self._call("POST", path, content=body, headers={"Content-Type": media_type})
+
+    def put_bytes(self, path: str, body: bytes) -> Any:
+        return self._call("PUT", path, content=body, headers={"Content-Type": _BYTES})
 
     def patch(self, path: str, body: Json) -> Any:
         return self._call("PATCH", path, json=body)

@@ -10,6 +10,7 @@ from rich.text import Text
 from core.ports import LogUnavailable
 from gateway.cli import operations, runs
 from gateway.cli.apps import apps
+from gateway.cli.delivery_commands import add_delivery
 from gateway.cli.errors import CliError, Exit
 from gateway.cli.lint import lint
 from gateway.cli.logs import logs
@@ -29,8 +30,9 @@ def make_cli() -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    for command in (runs.run, runs.runs, runs.show, logs, runs.cancel, runs.rerun, runs.approve, operations.approvals):
+    for command in (runs.run, runs.runs, runs.show, logs, runs.cancel, runs.rerun):
         cli.command()(command)
+    add_delivery(cli)
     cli.command()(lint)
     cli.command()(operations.status)
     cli.add_typer(apps, name="apps")

@@ -1,4 +1,4 @@
-"""Commands that look at the platform: agents, queue, deliveries, approvals, events, status."""
+"""Commands that look at the platform: agents, queue, deliveries, events, status."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -15,6 +15,8 @@ Json = dict[str, Any]
 agents = typer.Typer(help="Build agents and the queue they serve.", invoke_without_command=True)
 deliveries = typer.Typer(help="Webhook deliveries and what became of each.", invoke_without_command=True)
 events = typer.Typer(help="The audit trail: every event.", invoke_without_command=True)
+# Where somebody went past a rule on purpose.
+_MARKED = ("environment.freeze_overridden",)
 _MISSED = 200
 _REMEMBERED = 5000
 Limit = Annotated[int, typer.Option(help="How many.", min=1, max=200)]
@@ -179,30 +181,12 @@ class _Shown:
 
 def _print_event(event: Json) -> None:
     time = event["recorded_at"][11:23]
+    style = "bold red" if event["type"] in _MARKED else "cyan"
     console.print(
-        f"[dim]{time}[/dim] [cyan]{event['type']:<26}[/cyan] {event['stream']} [dim]v{event['stream_version']}"
+        f"[dim]{time}[/dim] [{style}]{event['type']:<26}[/{style}] {event['stream']} [dim]v{event['stream_version']}"
         f" by {event['actor']} at {event['position']} chain {event['chain'][:12]}[/dim]",
         soft_wrap=True,
     )
-
-
-def approvals(as_json: AsJson = False) -> None:
-    """What waits for somebody's approval."""
-    page = client().get("/api/v1/approvals", limit=200)
-    if as_json:
-        return print_json(page)
-    rows = [item | {"run": f"{item['app']}#{item['number']}"} for item in page["items"]]
-    columns = [
-        ("RUN", "run"),
-        ("STAGE", "stage"),
-        ("GIVEN", "given"),
-        ("NEEDED", "count"),
-        ("GROUPS", "groups"),
-        ("ASKED", "requested_at"),
-        ("EXPIRES", "expires_at"),
-        ("TITLE", "title"),
-    ]
-    return print_rows(rows, columns, "nothing waits for an approval")
 
 
 def status(as_json: AsJson = False) -> None:

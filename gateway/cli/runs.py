@@ -1,4 +1,4 @@
-"""Commands about runs: run, runs, show, cancel, rerun, approve."""
+"""Commands about runs: run, runs, show, cancel, rerun."""
 
 from typing import Annotated, Any
 
@@ -33,11 +33,11 @@ def run(
     if local:
         from gateway.cli.local import run_local
 
-        raise typer.Exit(run_local(parse_inputs(inputs or []), True if yes else None, unsafe))
+        raise typer.Exit(run_local(parse_pairs("--input", inputs or []), True if yes else None, unsafe))
     if not app:
         raise CliError("which app? (sealane run APP, or sealane run --local)", Exit.USAGE, "app-missing")
     connection = client()
-    body = {"branch": branch, "tag": tag, "commit": commit, "inputs": parse_inputs(inputs or [])}
+    body = {"branch": branch, "tag": tag, "commit": commit, "inputs": parse_pairs("--input", inputs or [])}
     started = connection.post(f"/api/v1/apps/{app}/runs", {key: value for key, value in body.items() if value})
     if wait:
         raise typer.Exit(_follow(connection, started["run_id"], as_json))
@@ -54,11 +54,11 @@ def _follow(connection: Client, run_id: str, as_json: bool) -> int:
     return Exit.OK if document["outcome"] == "success" else Exit.RUN_FAILED
 
 
-def parse_inputs(pairs: list[str]) -> dict[str, str]:
+def parse_pairs(option: str, pairs: list[str]) -> dict[str, str]:
     """`key=value` texts as a dict. Raises CliError for a text without `=`."""
     wrong = [pair for pair in pairs if "=" not in pair]
     if wrong:
-        raise CliError(f"--input wants key=value, not '{wrong[0]}'", Exit.USAGE, "input-invalid")
+        raise CliError(f"{option} wants key=value, not '{wrong[0]}'", Exit.USAGE, "input-invalid")
     return dict(pair.split("=", 1) for pair in pairs)
 
 
@@ -152,30 +152,3 @@ def rerun(
     if wait:
         raise typer.Exit(_follow(connection, document["id"], as_json))
     print_done(answer, as_json, f"{document['app']}#{document['number']}: runs again ({mode.replace('_', ' ')})")
-
-
-def approve(
-    name: RunArgument,
-    stage: Annotated[str, typer.Argument(help="The waiting stage; may be left out when only one waits.")] = "",
-    reject: Annotated[bool, typer.Option("--reject", help="Say no: the stage fails.")] = False,
-    comment: Annotated[str, typer.Option("--comment", "-m", help="Why, for the audit trail.")] = "",
-    as_json: AsJson = False,
-) -> None:
-    """Approve (or reject) a stage that waits for it."""
-    connection = client()
-    document = find_run(connection, name)
-    stage = stage or _only_waiting(document)
-    body = {"approve": not reject, "comment": comment}
-    answer = connection.post(f"/api/v1/runs/{document['id']}/approvals/{stage}", body)
-    word = "rejected" if reject else "approved"
-    print_done(answer, as_json, f"{document['app']}#{document['number']}: {stage} {word}")
-
-
-def _only_waiting(document: Json) -> str:
-    waiting = [approval["stage"] for approval in document["approvals"] if approval["state"] == "pending"]
-    if len(waiting) == 1:
-        return str(waiting[0])
-    if waiting:
-        raise CliError(f"several stages wait: name one of {', '.join(waiting)}", Exit.USAGE, "stage-missing")
-    run = f"{document['app']}#{document['number']}"
-    raise CliError(f"nothing of {run} waits for an approval", Exit.REFUSED, "approval-not-pending")

@@ -5,6 +5,7 @@ from gateway.rest import (
     artifacts,
     deployments,
     environment_commands,
+    environment_settings,
     environments,
     release_commands,
     releases,
@@ -17,6 +18,7 @@ from gateway.rest import (
 DELIVERY_ROUTERS = (
     environments.router,
     environment_commands.router,
+    environment_settings.router,
     artifacts.router,
     releases.router,
     release_commands.router,

@@ -52,6 +52,8 @@ NEEDED_ROLE: dict[str, Role] = {
     "GET /approvals": "viewer",
     "GET /environments": "viewer",
     "GET /apps/{app}/environments": "viewer",
+    "PUT /apps/{app}/environments": "admin",
+    "DELETE /apps/{app}/environments": "admin",
     "GET /apps/{app}/environments/{environment}": "viewer",
     "GET /apps/{app}/history": "viewer",
     "POST /apps/{app}/environments/{environment}/freeze": "admin",

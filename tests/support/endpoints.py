@@ -25,11 +25,12 @@ class Answer(NamedTuple):
 
 
 class Endpoint:
-    """Records what is posted; gives the answers it is told to, the last one for ever."""
+    """Records what is posted; gives the answers it is told to, the last one for ever. While `hold` is not set, none."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.posts: list[Post] = []
         self.answers: list[Answer] = [Answer(204)]
+        self.hold: threading.Event | None = None
         endpoint = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -37,6 +38,8 @@ class Endpoint:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 endpoint.posts.append(Post(self.path, headers, body))
+                if endpoint.hold is not None:
+                    endpoint.hold.wait(60)
                 self._answer(endpoint.answers.pop(0) if len(endpoint.answers) > 1 else endpoint.answers[0])
 
             def _answer(self, answer: Answer) -> None:

@@ -45,13 +45,14 @@ WAIT_SECONDS = 30.0
 class GatewayHouse:
     """Use as a context manager. `api` is an administrator's client."""
 
-    def __init__(self, bootstrap_servers: str, database_url: str, folder: Path) -> None:
+    def __init__(self, bootstrap_servers: str, database_url: str, folder: Path, **settings: Any) -> None:
         self.settings = Settings(
             data_dir=str(folder),
             regions=("us-east", "eu-west"),
             kafka_bootstrap_servers=bootstrap_servers,
             database_url=database_url,
             port=_free_port(),
+            **settings,
         )
         self.admin_token = InstallationKey.load_or_create(folder).admin_token
         self.api = self.client(self.admin_token)

@@ -15,6 +15,16 @@ from core.eventlog.envelope import EventEnvelope, Stream
 from core.eventlog.routing import encode_event
 from core.eventlog.serialization import Message
 from core.eventlog.topics import CONTEXT_OF_KIND, DEAD_LETTERS_TOPIC, WEBHOOKS_TOPIC, events_topic
+from core.notifications.cdevents import Occurrence
+from core.notifications.commands import (
+    CreateSubscription,
+    EnableSubscription,
+    Notify,
+    ReportAttempt,
+    RotateSecret,
+    UpdateSubscription,
+)
+from core.notifications.notification import Sink, Wanted, notification_of
 from core.pipeline.plan import Approval, Concurrency, JobPlan, Need, Plan, StagePlan, Step
 from core.pools.commands import AcceptLease, ConnectAgent
 from core.pools.events import LeaseGranted
@@ -197,4 +207,23 @@ def full_history(runs: int = 3) -> History:
     history.send("app/old", CreateApp(name="old", repository_url="https://forge/old.git", region="eu-west"))
     history.send("app/old", ArchiveApp())
     history.write_dead_letter()
+    tell_somebody(history)
     return history
+
+
+def tell_somebody(history: History) -> None:
+    """Notifications that are delivered, wait, are given up and dropped; a subscription that is gone in the end."""
+    stream = "subscription/ops"
+    sink = Sink("webhook", url="https://hooks.example.com")
+    history.send(stream, CreateSubscription(name="ops", sink=sink, wanted=Wanted(types=("service.*",))))
+    for number in range(6):
+        occurrence = Occurrence("pipelinerun.queued", f"e{number}", START, "run", {"pipelineName": "shop\x00"})
+        made = notification_of(occurrence, "https://sealane.example.com", "ops", title=f"shop #{number}", app="shop")
+        history.send(stream, Notify(notification=made))
+        if number < 3:
+            history.send(stream, ReportAttempt(id=made.id, attempt=1, ok=number == 0, code="why", final=number == 2))
+    history.send(stream, RotateSecret())
+    history.send(stream, UpdateSubscription(apps=("shop",)))
+    history.send(stream, ReportAttempt(id=made.id, attempt=1, ok=False, status=410, code="gone", gone=True))
+    history.send(stream, EnableSubscription(by="ada"))
+    history.send(stream, Notify(notification=made, manual=True))

@@ -61,8 +61,11 @@ class TargetWorld:
         self.opened.add(name)
         return Place(self.root / name)
 
-    def target(self, name: str = "target") -> Target:
+    def at(self, place: Place) -> Target:
         raise NotImplementedError
+
+    def target(self, name: str = "target") -> Target:
+        return self.at(self.place(name))
 
     def visit(self, target: Target) -> str:
         """The release that answers a user."""
@@ -123,8 +126,7 @@ class ProcessWorld(TargetWorld):
     kind = "process"
     settings = PROCESS
 
-    def target(self, name: str = "target") -> Target:
-        place = self.place(name)
+    def at(self, place: Place) -> Target:
         processes = Processes(place.root, self.artifacts)
         return ServiceFleet(Fleet(place, {ProcessTarget: processes}, Haproxy(place.root / "proxy", find_haproxy)))
 
@@ -151,8 +153,8 @@ class StaticWorld(TargetWorld):
     def settings(self) -> TargetSettings:
         return StaticTarget(link=str(self.root / "www"), source="site")
 
-    def target(self, name: str = "target") -> Target:
-        return StaticSite(self.place(name), self.artifacts)
+    def at(self, place: Place) -> Target:
+        return StaticSite(place, self.artifacts)
 
     def visit(self, target: Target) -> str:
         return Path(target.status().address, "version.txt").read_text()

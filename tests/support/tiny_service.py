@@ -20,6 +20,8 @@ BEGAN = time.monotonic()
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Headers and body leave together: two small packets would wait for each other.
+    wbufsize = -1
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]

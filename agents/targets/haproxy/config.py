@@ -14,7 +14,7 @@ SLOTS = 8
 FALLBACKS = 3
 BUCKETS_FILE = "buckets.map"
 CHOICES_FILE = "choices.map"
-HEADERS_FILE = "headers.acl"
+HEADERS_FILE = "headers.map"
 SOCKET = "admin.sock"
 # An old process that was replaced ends its last connections within this time.
 HARD_STOP_SECONDS = 15
@@ -26,6 +26,7 @@ global
   nbthread 1
   maxconn 4000
   no strict-limits
+  noreuseport
   hard-stop-after {hard_stop}s
   spread-checks 0
 
@@ -54,14 +55,14 @@ frontend users
   bind {host}:{port}
   acl known_client req.cook({cookie}) -m reg ^[0-9]{{1,2}}$
   acl sticky str(affinity),{choices} -m found
-  acl by_header req.hdrs -m reg -f {headers}
   http-request disable-l7-retry unless METH_GET || {{ method HEAD OPTIONS }}
   http-request track-sc0 int(1) table turns
   http-request set-var(txn.bucket) req.cook({cookie}) if sticky known_client
   http-request set-var(txn.new_client) bool(true) if sticky !known_client
   http-request set-var(txn.bucket) sc_inc_gpc0(0),mul(61),mod(100) unless sticky known_client
   http-request set-var(txn.set) var(txn.bucket),{buckets}
-  http-request set-var(txn.set) str(headers),{choices} if by_header {{ str(headers),{choices},nbsrv gt 0 }}
+  http-request set-var(txn.by_header) req.hdrs,{headers}
+  http-request set-var(txn.set) var(txn.by_header) if {{ var(txn.by_header),nbsrv gt 0 }}
 """
 _FALLBACK = """\
   http-request set-var(txn.set) str(fallback{n}),{choices} unless {{ var(txn.set),nbsrv gt 0 }}
@@ -111,7 +112,7 @@ def rendered_parts(plan: Plan, host: str) -> dict[str, str]:
 
 def static_part(plan: Plan, host: str) -> str:
     choices = f"map_str({CHOICES_FILE})"
-    places = {"cookie": plan.cookie, "choices": choices, "headers": HEADERS_FILE}
+    places = {"cookie": plan.cookie, "choices": choices, "headers": f"map_reg({HEADERS_FILE})"}
     head = _HEAD.format(
         socket=SOCKET,
         hard_stop=HARD_STOP_SECONDS,
@@ -141,13 +142,11 @@ def tables(plan: Plan) -> dict[str, list[str]]:
     """The files that a running proxy can be told to change, by name, line by line."""
     choices = {f"fallback{n}": each.slot for n, each in enumerate(by_weight(plan)[:FALLBACKS])}
     to = plan.slot(plan.headers_to) if plan.headers_to else None
-    if plan.headers and to is not None:
-        choices["headers"] = to
     lines = [f"{name} {slot_name(slot)}" for name, slot in choices.items()]
     return {
         BUCKETS_FILE: [f"{bucket} {slot_name(slot)}" for bucket, slot in buckets(plan).items()],
         CHOICES_FILE: [*lines, *(("affinity on",) if plan.affinity else ())],
-        HEADERS_FILE: [header_pattern(route) for route in plan.headers] if to is not None else [],
+        HEADERS_FILE: [f"{header_pattern(route)} {slot_name(to)}" for route in plan.headers] if to is not None else [],
     }
 
 

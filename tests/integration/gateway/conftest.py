@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from infra.wiring.parts import worker_parts
+from tests.support.delivery_shop import Shop
+from tests.support.deployer_hand import DeployerHand
 from tests.support.gateway_house import GatewayHouse, Hand
 from tests.support.servers import embedded_kafka, fresh_database
 
@@ -43,3 +45,16 @@ def ingest(house: GatewayHouse) -> Iterator[None]:
     yield
     stop.set()
     thread.join(30)
+
+
+@pytest.fixture(scope="module")
+def deployer(house: GatewayHouse) -> Iterator[DeployerHand]:
+    """Deployer and sampler of all regions."""
+    with DeployerHand(house) as playing:
+        yield playing
+
+
+@pytest.fixture
+def shop(house: GatewayHouse, app: str) -> Shop:
+    """A new app with environments."""
+    return Shop(house, app)

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from core.analysis.budget import burn_rate
-from core.analysis.compare import compare, one_sided_p
+from core.analysis.compare import compare
 from core.environments.settings import Compare
 from tests.support.sources import ROOT
 
@@ -54,10 +54,12 @@ def test_all_equal_values_pass() -> None:
     assert compare(Compare(), [(0.0, 0.0)] * 10)[0] == "passed"
 
 
-def test_p_value_is_that_of_the_literature() -> None:
+def test_chance_is_that_of_the_literature() -> None:
     """Mann and Whitney's U of 25 for two groups of 5 without overlap: one arrangement of 252 is as extreme."""
-    assert one_sided_p([6, 7, 8, 9, 10], [1, 2, 3, 4, 5], "higher") == pytest.approx(1 / 252)
-    assert one_sided_p([6, 7, 8, 9, 10], [1, 2, 3, 4, 5], "lower") == pytest.approx(1.0)
+    points = pairs([6, 7, 8, 9, 10], [1, 2, 3, 4, 5])
+    assert f"p = {1 / 252:.4f}" in compare(Compare(), points)[1]
+    assert compare(Compare(alpha=1 / 252 + 1e-6), points)[0] == "failed"
+    assert compare(Compare(alpha=1 / 252 - 1e-6), points)[0] == "passed"
 
 
 def test_two_percent_of_a_months_budget_in_an_hour_is_a_burn_rate_of_14_4() -> None:

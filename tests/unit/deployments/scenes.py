@@ -1,5 +1,6 @@
 """Deployments to begin a test with, and the words of environment, deployer, sampler and people."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -27,6 +28,8 @@ EPOCH = 7
 TARGET = ProcessTarget(command="serve", replicas=4, health=Health(start_timeout_seconds=30))
 STATIC = StaticTarget(link="/srv/www")
 ERRORS = Check("errors", metric="error-rate", max=0.01)
+Shown = Mapping[str, Mapping[str, Any]]
+NOTHING: Shown = {}
 CANARY = Canary(steps=(CanaryStep(5, 60), CanaryStep(50, 60), CanaryStep(100, 0)))
 
 
@@ -39,7 +42,7 @@ OLDER, OLD, NEW = release("0-older"), release("1-old"), release("2-new")
 
 def settings(**more: Any) -> EnvironmentSettings:
     """As they come from the log: seconds are no whole numbers there."""
-    fields = {"name": "production", "regions": (REGION,), "target": TARGET} | more
+    fields: dict[str, Any] = {"name": "production", "regions": (REGION,), "target": TARGET} | more
     return msgspec.convert(msgspec.to_builtins(EnvironmentSettings(**fields)), EnvironmentSettings)
 
 
@@ -49,7 +52,7 @@ def analysed(*checks: Check, interval: float = 10, **more: Any) -> EnvironmentSe
 
 
 def start(chosen: EnvironmentSettings | None = None, **more: Any) -> c.StartDeployment:
-    fields = {
+    fields: dict[str, Any] = {
         "app": "shop",
         "environment": "production",
         "region": REGION,
@@ -78,13 +81,12 @@ def admitted(
     return waiting(chosen, **more).when(admit(current, previous))
 
 
-def status(wish: TargetState, **by_set: dict[str, Any]) -> TargetStatus:
-    """A target that is as wished, but for what is said of single sets (by name, `-` written `_`)."""
+def status(wish: TargetState, other: Shown = NOTHING) -> TargetStatus:
+    """A target that is as wished, but for what is said of single sets."""
     sets = []
     for each in wish.sets:
         shown = {"running": each.replicas, "ready": each.replicas, "weight": each.weight, "requests": 0}
-        said = by_set.get(each.name.replace("-", "_").replace(".", "_"), {})
-        sets.append(SetStatus(each.name, each.release.id, **(shown | said)))
+        sets.append(SetStatus(each.name, each.release.id, **(shown | dict(other.get(each.name, {})))))
     return TargetStatus(EPOCH, tuple(sets), "http://127.0.0.1:80")
 
 
@@ -92,7 +94,7 @@ def reached(scene: Scene, **more: Any) -> c.ReportTarget:
     """The deployer's word that the last wish is so."""
     state = scene.state
     asked = {probe.name for event in scene.events if isinstance(event, e.ActionRequested) for probe in event.probes}
-    fields = {
+    fields: dict[str, Any] = {
         "epoch": state.epoch,
         "action": state.action,
         "ok": True,
@@ -121,14 +123,19 @@ def obey_all(scene: Scene, most: int = 50) -> Scene:
     raise AssertionError("the deployment asks without end")
 
 
-def health(scene: Scene, lost: bool = False, detail: str = "", **by_set: dict[str, Any]) -> c.ReportHealth:
+def health(scene: Scene, other: Shown = NOTHING, lost: bool = False, detail: str = "") -> c.ReportHealth:
     """Unasked: what differs from the last wish."""
-    shown = TargetStatus(EPOCH) if lost else status(scene.state.wish, **by_set)
+    shown = TargetStatus(EPOCH) if lost else status(scene.state.wish, other)
     return c.ReportHealth(epoch=scene.state.epoch, status=shown, lost=lost, detail=detail, at=scene.now)
 
 
 def sample(scene: Scene, *measured: c.Measurement, **more: Any) -> c.RecordSample:
-    fields = {"epoch": scene.state.epoch, "number": scene.state.sample, "measurements": measured, "at": scene.now}
+    fields: dict[str, Any] = {
+        "epoch": scene.state.epoch,
+        "number": scene.state.sample,
+        "measurements": measured,
+        "at": scene.now,
+    }
     return c.RecordSample(**(fields | more))
 
 

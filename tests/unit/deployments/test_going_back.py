@@ -70,7 +70,7 @@ def test_refusal_of_the_target_goes_back_with_its_reason(held: Scene, code: str,
 def test_version_that_crashes_after_ten_seconds_goes_back_at_once(held: Scene) -> None:
     held.later(seconds=10)
     crash = {"running": 0, "ready": 0, "restarts": 1, "detail": "exit code 3"}
-    held.when(health(held, **{"2_new": crash})).then_types(e.HealthReported, e.RollbackTriggered, e.ActionRequested)
+    held.when(health(held, {NEW.id: crash})).then_types(e.HealthReported, e.RollbackTriggered, e.ActionRequested)
     breach = held.one(e.RollbackTriggered)
     assert (breach.code, breach.quarantine) == ("crashed", True)
     assert breach.detail == "1 instances of 2-new ended by themselves: exit code 3"
@@ -80,26 +80,26 @@ def test_version_that_crashes_after_ten_seconds_goes_back_at_once(held: Scene) -
 
 def test_crash_between_readiness_and_its_report_is_seen(held: Scene) -> None:
     held.later(seconds=60)
-    shown = status(held.state.wish, **{"2_new": {"restarts": 1}})
+    shown = status(held.state.wish, {NEW.id: {"restarts": 1}})
     held.when(reached(held, status=shown))
     assert held.one(e.RollbackTriggered).code == "crashed"
 
 
 def test_old_instances_that_crash_are_not_the_new_releases_fault(held: Scene) -> None:
-    held.when(health(held, **{"1_old": {"ready": 1, "restarts": 4}})).then_types(e.HealthReported)
+    held.when(health(held, {OLD.id: {"ready": 1, "restarts": 4}})).then_types(e.HealthReported)
 
 
 def test_same_release_again_is_not_blamed_for_restarts_of_before() -> None:
     scene = admitted(settings(watch_seconds=60), current=NEW, previous=OLD)
-    before = {"2_new": {"restarts": 5}}
-    scene.when(reached(scene, status=status(scene.state.wish, **before)))
+    before = {NEW.id: {"restarts": 5}}
+    scene.when(reached(scene, status=status(scene.state.wish, before)))
     assert scene.state.status == "watching"
-    scene.when(health(scene, **{"2_new": {"restarts": 6}}))
+    scene.when(health(scene, {NEW.id: {"restarts": 6}}))
     assert scene.one(e.RollbackTriggered).code == "crashed"
 
 
 def test_instance_that_is_not_ready_has_a_moment_to_recover(held: Scene) -> None:
-    held.when(health(held, **{"2_new": {"ready": 0}})).then_types(e.HealthReported)
+    held.when(health(held, {NEW.id: {"ready": 0}})).then_types(e.HealthReported)
     assert held.one(e.HealthReported).recover_by == held.now + timedelta(seconds=3)
     held.later(seconds=2)
     held.when(health(held)).then_types(e.HealthReported)
@@ -109,15 +109,15 @@ def test_instance_that_is_not_ready_has_a_moment_to_recover(held: Scene) -> None
 
 
 def test_instance_that_does_not_recover_takes_it_back(held: Scene) -> None:
-    held.when(health(held, **{"2_new": {"ready": 0, "detail": "503"}}))
-    held.later(seconds=1).when(health(held, **{"2_new": {"ready": 0, "detail": "timeout"}}))
+    held.when(health(held, {NEW.id: {"ready": 0, "detail": "503"}}))
+    held.later(seconds=1).when(health(held, {NEW.id: {"ready": 0, "detail": "timeout"}}))
     held.later(seconds=2)
     breach = held.one(e.RollbackTriggered)
     assert (breach.code, breach.detail) == ("unhealthy", "0 of 1 instances of 2-new are ready (timeout)")
 
 
 def test_step_does_not_end_while_an_instance_is_not_ready(held: Scene) -> None:
-    held.later(seconds=59).when(health(held, **{"2_new": {"ready": 0}}))
+    held.later(seconds=59).when(health(held, {NEW.id: {"ready": 0}}))
     held.later(seconds=1).then()
     held.when(health(held))
     held.later(seconds=2)
@@ -126,7 +126,7 @@ def test_step_does_not_end_while_an_instance_is_not_ready(held: Scene) -> None:
 
 def test_step_that_is_reached_one_short_is_held_until_it_recovers() -> None:
     scene = admitted(settings(strategy=Rolling()))
-    scene.when(reached(scene, status=status(scene.state.wish, **{"2_new": {"ready": 0}})))
+    scene.when(reached(scene, status=status(scene.state.wish, {NEW.id: {"ready": 0}})))
     scene.then_types(e.StepReached, e.TrafficShifted, e.HealthReported)
     scene.when(health(scene)).later(seconds=3)
     assert len(actions(scene)) == 1
@@ -135,8 +135,8 @@ def test_step_that_is_reached_one_short_is_held_until_it_recovers() -> None:
 
 def test_instances_that_start_are_not_missing(held: Scene) -> None:
     held.later(seconds=60)
-    starting = {"1_old": {"weight": 95}, "2_new": {"running": 2, "ready": 1, "weight": 5}}
-    held.when(health(held, **starting)).then_types(e.HealthReported)
+    starting = {OLD.id: {"weight": 95}, NEW.id: {"running": 2, "ready": 1, "weight": 5}}
+    held.when(health(held, starting)).then_types(e.HealthReported)
     assert held.one(e.HealthReported).recover_by is None
 
 
@@ -153,7 +153,7 @@ def test_target_that_is_gone_takes_it_back_without_blaming_the_release(held: Sce
 
 def test_traffic_is_on_record_as_soon_as_it_is_shifted(held: Scene) -> None:
     held.later(seconds=60)
-    held.when(health(held, **{"2_new": {"running": 1}})).then_types(e.HealthReported, e.TrafficShifted)
+    held.when(health(held, {NEW.id: {"running": 1}})).then_types(e.HealthReported, e.TrafficShifted)
     obey(held).then_types(e.StepReached)
 
 
@@ -281,13 +281,13 @@ def test_probe_that_fails_after_the_switch_takes_it_back() -> None:
     assert weights(scene) == {OLD.id: 100}
 
 
-def watching(**more: Any) -> Scene:
-    return obey_all(admitted(settings(strategy=Rolling(), watch_seconds=60) if not more else settings(**more)))
+def watching() -> Scene:
+    return obey_all(admitted(settings(strategy=Rolling(), watch_seconds=60)))
 
 
 def test_crash_in_the_watch_starts_the_rollouts_rollback() -> None:
     scene = watching()
-    scene.when(health(scene, **{"2_new": {"restarts": 1}}))
+    scene.when(health(scene, {NEW.id: {"restarts": 1}}))
     scene.then_types(e.HealthReported, e.RollbackTriggered, e.WatchEnded)
     assert scene.one(e.WatchEnded).code == "crashed"
     assert scene.aggregate.finished(scene.state)
@@ -295,7 +295,7 @@ def test_crash_in_the_watch_starts_the_rollouts_rollback() -> None:
 
 def test_instance_that_does_not_recover_in_the_watch_is_a_breach() -> None:
     scene = watching()
-    scene.when(health(scene, **{"2_new": {"ready": 3}})).later(seconds=3)
+    scene.when(health(scene, {NEW.id: {"ready": 3}})).later(seconds=3)
     assert scene.one(e.WatchEnded).code == "unhealthy"
 
 

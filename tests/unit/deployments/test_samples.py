@@ -270,9 +270,8 @@ def test_without_anything_to_look_at_there_are_no_samples() -> None:
     assert scene.one(e.StepReached).analysis_from is None
 
 
-def watched(**more: object) -> Scene:
-    chosen = analysed(strategy=Rolling(), watch_seconds=60, **more)
-    return obey_all(admitted(chosen))
+def watched() -> Scene:
+    return obey_all(admitted(analysed(strategy=Rolling(), watch_seconds=60)))
 
 
 def test_watch_goes_on_sampling_and_ends_quietly() -> None:
@@ -346,7 +345,7 @@ def test_bake_that_never_sees_its_requests_lets_the_deployment_end() -> None:
 
 def test_count_that_begins_anew_goes_on_from_there() -> None:
     scene = admitted(settings(bake=Bake(min_requests=100), strategy=Rolling(max_surge=Amount(percent=100))))
-    scene.when(reached(scene, status=status(scene.state.wish, **{"2_new": {"requests": 1000}})))
+    scene.when(reached(scene, status=status(scene.state.wish, {NEW.id: {"requests": 1000}})))
     assert scene.one(e.WatchStarted).requests == 1000
     for total, since in ((1040, 40), (30, 30)):
         until_sample(scene).when(sample(scene, total_requests=total))

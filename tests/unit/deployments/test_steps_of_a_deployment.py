@@ -2,11 +2,12 @@
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from core.deployments import commands as c
 from core.deployments import events as e
-from core.environments.settings import BlueGreen, Canary, CanaryStep, Recreate
+from core.environments.settings import BlueGreen, Canary, CanaryStep, Recreate, Rolling
 from tests.support.given import START, Scene
 from tests.unit.deployments.scenes import (
     CANARY,
@@ -64,7 +65,8 @@ def test_recreate_stops_the_old_and_starts_the_new() -> None:
     scene = admitted(settings(strategy=Recreate()))
     assert weights(scene) == {}
     assert scene.state.wish.sets == ()
-    obey(scene).then_types(e.StepReached, e.ActionRequested)
+    obey(scene).then_types(e.StepReached, e.TrafficShifted, e.ActionRequested)
+    assert scene.one(e.TrafficShifted).weights == {}
     assert weights(scene) == {NEW.id: 100}
     obey(scene).then_types(e.StepReached, e.TrafficShifted, e.ReleaseActivated, e.DeploymentFinished)
 
@@ -128,6 +130,16 @@ def test_lock_is_renewed_while_it_lives() -> None:
     assert scene.one(e.LockRenewalRequested).epoch == EPOCH
 
 
+def test_plan_is_brief_and_what_is_asked_of_the_target_is_whole() -> None:
+    big = msgspec.structs.replace(NEW, config={"KEY": "value" * 100})
+    scene = admitted(settings(strategy=Rolling()), release=big)
+    planned = [each.release for step in scene.one(e.DeploymentStarted).steps for each in step.wish.sets]
+    assert {each.id for each in planned} == {OLD.id, NEW.id}
+    assert not any(each.config for each in planned)
+    assert {each.release.id: each.release for each in scene.state.wish.sets} == {OLD.id: OLD, NEW.id: big}
+    scene.check_restored()
+
+
 def test_lost_lock_ends_it_without_touching_the_target() -> None:
     scene = obey(admitted(settings(strategy=CANARY)))
     scene.when(c.LoseLock(epoch=EPOCH - 1)).then()
@@ -163,7 +175,7 @@ def test_pause_keeps_what_is_left_of_the_step(held: Scene) -> None:
 
 def test_pause_on_the_way_holds_the_step_that_is_reached() -> None:
     scene = admitted(settings(strategy=Recreate())).when(c.PauseDeployment(by="ann"))
-    obey(scene).then_types(e.StepReached)
+    obey(scene).then_types(e.StepReached, e.TrafficShifted)
     scene.when(c.ResumeDeployment(by="ann")).then_types(e.DeploymentResumed, e.ActionRequested)
 
 
