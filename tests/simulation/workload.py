@@ -46,6 +46,7 @@ class Workload(Check):
         self._kernel = world.kernel
         self._random = world.kernel.random
         self._heads: dict[tuple[str, str], str] = {}
+        self._created: set[str] = set()
         self._asked = 0
         self._open = 0
         self.waiting: dict[str, None] = {}
@@ -83,6 +84,8 @@ class Workload(Check):
         draw = self._random.random()
         stream = seen.event.stream
         match seen.event.type:
+            case "app.created":
+                self._created.add(Stream.parse(stream).id)
             case "approval.requested":
                 if draw < APPROVED + REJECTED:
                     self._later(30, lambda: self._approve(stream, seen.data["stage"], draw < APPROVED))
@@ -123,7 +126,16 @@ class Workload(Check):
             if self._random.random() < REPEATED:
                 self._later(20, lambda: self._ask(Asked(f"{delivery} again", lambda g: g.push(push, delivery)), None))
 
-        self._ask(Asked(delivery, lambda gateway: gateway.push(push, delivery)), accepted)
+        self._open += 1
+        self._once_created(app, lambda: self._ask(Asked(delivery, lambda g: g.push(push, delivery)), accepted))
+
+    def _once_created(self, app: str, action: Callable[[], None]) -> None:
+        """Nobody pushes to what isn't there: faults may keep the app's creation from being decided."""
+        if app not in self._created:
+            self._kernel.scheduler.after(1.0, lambda: self._once_created(app, action))
+            return
+        self._open -= 1
+        action()
 
     def _approve(self, run: str, stage: str, approve: bool) -> None:
         self._to_run(run, ApproveStage(stage=stage, by="somebody", groups=("release",), approve=approve))
