@@ -6,6 +6,7 @@ PORT, HOST and VERSION come from the environment. `fault.json` beside this file 
 import contextlib
 import json
 import os
+import select
 import signal
 import threading
 import time
@@ -46,9 +47,11 @@ class Service(ThreadingHTTPServer):
             (self._handlers.add if there else self._handlers.discard)(handler)
 
     def close_gently(self) -> None:
-        """Take no new connection; who is being answered gets the answer, who is idle is let go."""
+        """Who is connected or just connecting still gets an answer, who is idle is let go; then it is over."""
         self.closing = True
         self.shutdown()
+        while select.select([self.socket], [], [], 0)[0]:
+            self.handle_request()
         with self._lock:
             for handler in self._handlers:
                 handler.let_go()
