@@ -4,7 +4,7 @@ import smtplib
 import ssl
 from collections.abc import Callable
 from email.message import EmailMessage
-from email.utils import format_datetime
+from email.utils import format_datetime, parseaddr
 from typing import Literal, NamedTuple
 
 from agents.connectors.notifications.attempt import Attempt, AttemptFailed, Outcome
@@ -14,7 +14,7 @@ TIMEOUT_SECONDS = 15.0
 
 
 class SmtpServer(NamedTuple):
-    """`sender` is the From address. `security`: tls from the first byte, starttls, or none."""
+    """`sender` is the From address, with or without a name. `security`: tls from the first byte, starttls, or none."""
 
     host: str
     port: int
@@ -76,7 +76,7 @@ def letter(attempt: Attempt, sender: str) -> EmailMessage:
     found["From"] = sender
     found["To"] = attempt.sink.address
     found["Date"] = format_datetime(attempt.at)
-    found["Message-ID"] = f"<{notification.id}@{sender.rpartition('@')[2]}>"
+    found["Message-ID"] = f"<{notification.id}@{parseaddr(sender)[1].rpartition('@')[2]}>"
     found["Auto-Submitted"] = "auto-generated"
     lines = [notification.title, "", *(f"{name}: {value}" for name, value in facts(notification).items())]
     lines += ["", notification.link] if notification.link else []

@@ -79,7 +79,7 @@ def port(mailbox: Mailbox) -> Iterator[int]:
 
 
 def send(port: int, tls: Callable[[], ssl.SSLContext] = ssl.create_default_context, **changes: Any) -> Outcome:
-    values: dict[str, Any] = {"host": "127.0.0.1", "port": port, "sender": "sealane@example.org", "security": "none"}
+    values: dict[str, Any] = {"host": "127.0.0.1", "port": port, "sender": "Sealane <sealane@example.org>", "security": "none"}
     letter = Letter(SmtpServer(**(values | changes)), tls)
     return letter(Attempt("ops", Sink("email", address="ann@example.org"), NOTIFICATION, AT))
 
@@ -95,7 +95,7 @@ def test_letter_says_what_happened_and_can_be_recognised(mailbox: Mailbox, port:
     (letter,) = mailbox.letters
     assert mailbox.recipients == ["ann@example.org"]
     assert letter["Subject"] == "shop #7 failed"
-    assert letter["From"] == "sealane@example.org"
+    assert letter["From"] == "Sealane <sealane@example.org>"
     assert letter["To"] == "ann@example.org"
     assert letter["Message-ID"] == f"<{NOTIFICATION.id}@example.org>"
     assert letter["Auto-Submitted"] == "auto-generated"

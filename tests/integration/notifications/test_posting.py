@@ -4,7 +4,6 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -37,12 +36,6 @@ SECRETS = Secrets(NAMED.get, lambda subscription, version: KEYS[version])
 ((KIND, NOTIFICATION),) = told(
     f"run/{RUN}", RunFinished(app="shop", outcome="failure", round=1, code="x", detail="<b> & so")
 )
-
-
-@pytest.fixture
-def hook() -> Iterator[Endpoint]:
-    with endpoint() as made:
-        yield made
 
 
 def post(**changes: Any) -> HttpPost:
