@@ -56,7 +56,7 @@ class Deployer:
                 return Work(
                     event.stream,
                     lambda attempt: self._hooking.look(event, message),
-                    lambda error: self._hooking.give_up(event, error),
+                    lambda error: self._hooking.give_up(event, message, error),
                 )
             case d.DeploymentFinished(region=self._region) | d.WatchStarted() | d.WatchEnded(region=self._region):
                 return Work(event.stream, lambda attempt: self._note(event, message), lambda error: ())

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+import msgspec
+
 from agents.connectors.answers import to_rollout
 from agents.connectors.base import Later, Result
 from agents.deployer.hooks import Hooks
@@ -29,14 +31,16 @@ class Hooking:
         rollout_id = Stream.parse(event.stream).id
         try:
             if not self._hooks.begun(rollout_id, asked) and self._clock.now() > asked.answer_by + LATE:
-                return self._answer(event, ReportHook(ok=False, detail="the deployer came to it too late"))
+                return self._answer(event, asked, ReportHook(ok=False, detail="the deployer came to it too late"))
             ended = self._hooks.look(rollout_id, asked)
         except TargetFailed as error:
-            return self._answer(event, ReportHook(ok=False, detail=str(error)))
-        return Later(LOOK_SECONDS) if ended is None else self._answer(event, ended)
+            return self._answer(event, asked, ReportHook(ok=False, detail=str(error)))
+        return Later(LOOK_SECONDS) if ended is None else self._answer(event, asked, ended)
 
-    def give_up(self, event: EventEnvelope, error: Exception) -> Sequence[OutgoingRecord]:
-        return self._answer(event, ReportHook(ok=False, detail=f"the deployer failed: {type(error).__name__}: {error}"))
+    def give_up(self, event: EventEnvelope, asked: HookRequested, error: Exception) -> Sequence[OutgoingRecord]:
+        failed = ReportHook(ok=False, detail=f"the deployer failed: {type(error).__name__}: {error}")
+        return self._answer(event, asked, failed)
 
-    def _answer(self, event: EventEnvelope, command: ReportHook) -> Sequence[OutgoingRecord]:
+    def _answer(self, event: EventEnvelope, asked: HookRequested, ended: ReportHook) -> Sequence[OutgoingRecord]:
+        command = msgspec.structs.replace(ended, down=asked.down)
         return [to_rollout(self._topology, event, command, actor=self._actor, now=self._clock.now())]

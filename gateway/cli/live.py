@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -89,18 +89,23 @@ def log_line(line: Json) -> Text:
     return text.append_text(body)
 
 
-def follow(client: Client, run_id: str, console: Console) -> Json:
-    """Shows the run until it ends; answers with its last document. Raises CliError when the connection breaks."""
+def follow(
+    client: Client, run_id: str, console: Console, beside: Callable[[], Sequence[RenderableType]] = tuple
+) -> Json:
+    """Shows the run until it ends, with its rollouts and what `beside` says; answers with its last document.
+
+    Raises CliError when the connection breaks.
+    """
     follower = Follower(client, run_id)
-    return _follow_live(follower, console) if console.is_terminal else _follow_plain(follower, console)
+    return _follow_live(follower, console, beside) if console.is_terminal else _follow_plain(follower, console)
 
 
-def _follow_live(follower: Follower, console: Console) -> Json:
+def _follow_live(follower: Follower, console: Console, beside: Callable[[], Sequence[RenderableType]]) -> Json:
     threads = follower.start()
     with Live(console=console, refresh_per_second=FRAMES_PER_SECOND, transient=True) as live:
         frame = 0
         while threads[0].is_alive():
-            live.update(_picture(follower, frame))
+            live.update(_picture(follower, frame, beside()))
             time.sleep(1 / FRAMES_PER_SECOND)
             frame += 1
     threads[1].join(timeout=2)
@@ -109,12 +114,13 @@ def _follow_live(follower: Follower, console: Console) -> Json:
     return document
 
 
-def _picture(follower: Follower, frame: int) -> RenderableType:
+def _picture(follower: Follower, frame: int, beside: Sequence[RenderableType]) -> RenderableType:
     if follower.document is None:
         return Text.assemble(mark("running", frame), f" waiting for run {follower.run_id}")
     rollouts = [each.document for each in list(follower.rollouts.values()) if each.document]
     live = [rollout_view.whole(each, frame) for each in rollouts if each["state"] != "finished"]
-    return Group(whole(follower.document, frame, only_live=True), *live, Text(), *list(follower.lines))
+    run = whole(follower.document, frame, only_live=True)
+    return Group(run, *live, *beside, Text(), *list(follower.lines))
 
 
 def _follow_plain(follower: Follower, console: Console) -> Json:

@@ -41,7 +41,13 @@ class SampleApp:
 
     def push(self, on_line: Callable[[str], None]) -> None:
         """`git push sealane main`; each line git prints goes to `on_line`. Raises DemoFailed."""
-        command = ("git", "push", "sealane", "main")
+        self._push(("git", "push", "sealane", "main"), on_line)
+
+    def push_variant(self, variant: str) -> Callable[[Callable[[str], None]], None]:
+        """A push of a commit that makes the service that `variant` of itself."""
+        return lambda on_line: self._push(("./try", variant), on_line)
+
+    def _push(self, command: tuple[str, ...], on_line: Callable[[str], None]) -> None:
         with subprocess.Popen(
             command, cwd=self.folder, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as push:

@@ -20,11 +20,10 @@ def show_hints(console: Console, client: Client, sample: Path, url: str) -> None
     hints = [
         ("see that run again", f"sealane show {APP}"),
         ("read its log", f"sealane logs {APP}"),
-        ("approve, if it waits", f"sealane approve {APP}"),
-        (
-            "change it and push",
-            f"cd {folder} && git commit --allow-empty -m try && git push sealane main",
-        ),
+        ("what is deployed where", "sealane envs"),
+        ("push a broken version", f"cd {folder} && ./try broken   (or: slow, crashing, leaking, never-ready)"),
+        ("approve it, and watch", "sealane approvals; sealane deployments show --follow ID"),
+        ("go back by hand", f"sealane rollback {APP} production"),
         ("build your own", f"git remote add sealane {url}/git/myapp.git && git push sealane main"),
         ("the audit trail, live", "sealane events tail"),
     ]

@@ -2,7 +2,6 @@
 
 import signal
 import subprocess
-import threading
 import time
 from types import FrameType
 
@@ -14,11 +13,9 @@ from infra.embedded.errors import ServerError
 from infra.embedded.process import resident_bytes
 from infra.embedded.supervised import Change, State
 from infra.embedded.supervisor import Supervisor
-from infra.local.demo import APP, SampleApp
-from infra.local.hints import show_hints
 from infra.local.installation import Installation
 from infra.local.screen import StartScreen
-from infra.local.showcase import show_sample
+from infra.local.serving import serve_sample
 from infra.settings import Settings
 from infra.wiring.deployers import stop_targets
 
@@ -29,7 +26,7 @@ POLL_SECONDS = 0.1
 class Up:
     """One call of `sealane up`."""
 
-    def __init__(self, settings: Settings, console: Console, demo: bool) -> None:
+    def __init__(self, settings: Settings, console: Console, demo: bool | None) -> None:
         self._settings = settings
         self._console = console
         self._demo = demo
@@ -69,11 +66,10 @@ class Up:
         client = Client(self._settings.url, installation.key.admin_token)
         self._serving = True
         self._summary(supervisor)
-        sample = SampleApp(self._settings.data_path / APP, f"{self._settings.url}/git/{APP}.git")
-        if self._demo or not client.get("/api/v1/runs", app=APP, limit=1)["items"]:
-            show_sample(self._console, client, sample)
-        show_hints(self._console, client, sample.folder, self._settings.url)
-        threading.Event().wait()
+        serve_sample(self._console, client, self._settings, self._demo)
+
+    def _wants_tour(self, client: Client) -> bool:
+        return not client.get("/api/v1/runs", app=APP, limit=1)["items"] if self._demo is None else self._demo
 
     def _start(self, supervisor: Supervisor) -> Installation:
         installation = Installation(self._settings)

@@ -155,6 +155,14 @@ def test_breach_under_halt_takes_back_the_region_that_is_to_blame_only() -> None
     assert outcome(succeed(scene, US)) == ("success", "")
 
 
+def test_no_wave_begins_before_a_region_of_an_earlier_one_is_well_again() -> None:
+    plan = settings(waves=((US,), (EU,), (AP,)), on_failure="halt", watch_seconds=60)
+    scene = succeed(begun(plan), US, watching=True)
+    scene.when(breach(scene, US)).when(finish(scene, EU)).when(finish(scene, US))
+    assert placed(scene.when(c.ResumeRollout(by="bob"))) == {US: "r2"}
+    assert placed(scene.when(finish(scene, US))) == {AP: "r2"}
+
+
 def test_abort_takes_all_back_by_that_persons_will() -> None:
     scene = second_wave().when(c.AbortRollout(by="bob", reason="wrong day"))
     scene.then_types(e.RolloutAborted, e.DeploymentsSteered, e.WaveStarted)
