@@ -70,7 +70,7 @@ class Showcase:
                     name = f"{found[0]['app']}@{found[0]['number']}"
                     self._say(f"approved as you would in a second terminal: sealane approve '{name}'")
                     path = f"/api/v1/rollouts/{found[0]['id']}/approvals"
-                    self._client.post(path, {"comment": "approved by the tour of 'sealane up'"})
+                    self._client.post(path, {"approve": True, "comment": "by the tour of 'sealane up'"})
             except CliError as error:
                 self._say(f"not approved by the tour: {error}")
             waiting = bool(found) and not waiting

@@ -68,9 +68,6 @@ class Up:
         self._summary(supervisor)
         serve_sample(self._console, client, self._settings, self._demo)
 
-    def _wants_tour(self, client: Client) -> bool:
-        return not client.get("/api/v1/runs", app=APP, limit=1)["items"] if self._demo is None else self._demo
-
     def _start(self, supervisor: Supervisor) -> Installation:
         installation = Installation(self._settings)
         installation.prepare(self._screen.progress)
