@@ -19,6 +19,7 @@ _MARKS = {
     "watching": "success",
     "requested": "queued",
     "rolled_back": "failure",
+    "breached": "failure",
     "aborted": "cancelled",
     "error": "error",
 }
@@ -28,6 +29,8 @@ _RESULT_STYLE = {"passed": "green", "failed": "bold red", "error": "red", "incon
 
 def verdict(deployment: Json) -> str:
     """The one word: while it is watched it is done, and may still be found at fault."""
+    if deployment["state"] == "finished" and deployment["watch_ended"] == "breach":
+        return "breached"
     if deployment["state"] == "finished":
         return str(deployment["outcome"])
     return str(deployment["state"])
@@ -64,10 +67,16 @@ def _facts(deployment: Json) -> str:
         deployment["release"]["id"],
         f"instead of {deployment['current']}" if deployment["current"] else "",
         _waits(deployment),
-        duration(deployment["duration_seconds"]) if deployment["finished_at"] else "",
+        _took(deployment),
         deployment["address"],
     ]
     return "  ".join(fact for fact in facts if fact)
+
+
+def _took(deployment: Json) -> str:
+    """Nothing for one that was refused before it began."""
+    seconds = deployment["duration_seconds"]
+    return duration(seconds) if deployment["finished_at"] and seconds is not None else ""
 
 
 def _waits(deployment: Json) -> str:
@@ -99,10 +108,12 @@ def _sets(deployment: Json) -> Iterator[Text]:
         weight = deployment["weights"].get(name, 0)
         if not weight and not (now and now["running"]):
             continue
-        yield _set(name, weight, now, name == deployment["release"]["id"])
+        new = name == deployment["release"]["id"]
+        yield _set(name, weight, now, new, (deployment["requests"] or 0) if new else 0)
 
 
-def _set(name: str, weight: int, now: Json | None, new: bool) -> Text:
+def _set(name: str, weight: int, now: Json | None, new: bool, sampled: int) -> Text:
+    """`sampled`: requests as of the newest sample, which is later than what the target said of itself."""
     line = Text("      ").append_text(share_bar(weight, style="green" if new else "blue"))
     line.append(f" {weight:>3}%  ", "bold")
     line.append(f"{name:<20}", "" if new else "dim")
@@ -111,8 +122,8 @@ def _set(name: str, weight: int, now: Json | None, new: bool) -> Text:
     line.append(f"  {now['ready']}/{now['running']} ready", "" if now["ready"] == now["running"] else "yellow")
     if now["restarts"]:
         line.append(f"  {now['restarts']} restarts", "red")
-    if now["requests"] is not None:
-        line.append(f"  {now['requests']} requests", "dim")
+    if requests := max(now["requests"] or 0, sampled):
+        line.append(f"  {requests} requests", "dim")
     return line
 
 

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from gateway.cli.client import Client
 from gateway.cli.context import AsJson, client
+from gateway.cli.deployment_view import verdict
 from gateway.cli.errors import Exit
 from gateway.cli.groups import OfApp
 from gateway.cli.output import console, error_console, print_json, print_rows
@@ -57,10 +58,9 @@ def list_deployments(
 
 
 def _row(item: Json) -> Json:
-    state = item["outcome"] if item["state"] == "finished" else item["state"]
     return item | {
         "release_id": item["release"]["id"],
-        "verdict": state,
+        "verdict": verdict(item),
         "traffic": f"{item['weight']}%" if item["weight"] is not None else None,
         "how": "rollback" if item["kind"] == "rollback" else item["strategy"],
         "why": item["reason"] or item["detail"],

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import typer
 
+from gateway.cli.completion import app_names, environment_names
 from gateway.cli.context import AsJson, client
 from gateway.cli.errors import CliError, Exit
 from gateway.cli.groups import OfApp
@@ -22,8 +23,10 @@ quarantine = typer.Typer(
 
 
 def envs(
-    app: Annotated[str, typer.Argument(help="Only this app.")] = "",
-    environment: Annotated[str, typer.Argument(help="Only this environment of it.")] = "",
+    app: Annotated[str, typer.Argument(help="Only this app.", autocompletion=app_names)] = "",
+    environment: Annotated[
+        str, typer.Argument(help="Only this environment of it.", autocompletion=environment_names)
+    ] = "",
     history: Annotated[bool, typer.Option("--history", help="What was deployed there before, newest first.")] = False,
     limit: Annotated[int, typer.Option(help="How many of the history.", min=1, max=200)] = 20,
     as_json: AsJson = False,

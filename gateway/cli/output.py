@@ -30,6 +30,7 @@ STATE_STYLE = {
     "halted": "magenta",
     "rolling_back": "red",
     "rolled_back": "red",
+    "breached": "red",
     "aborted": "yellow",
     "rejected": "red",
     "queued": "blue",

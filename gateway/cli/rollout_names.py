@@ -7,14 +7,21 @@ from urllib.parse import quote
 import typer
 
 from gateway.cli.client import Client
+from gateway.cli.completion import app_names, environment_names
 from gateway.cli.errors import CliError, Exit
 
 Json = dict[str, Any]
 Where = Annotated[
     str,
-    typer.Argument(help="A rollout (<app>@<number> or its id), a deployment's id, or an app with ENVIRONMENT."),
+    typer.Argument(
+        help="A rollout (<app>@<number> or its id), a deployment's id, or an app with ENVIRONMENT.",
+        autocompletion=app_names,
+    ),
 ]
-Environment = Annotated[str, typer.Argument(help="With an app: the environment whose rollout is meant.")]
+Environment = Annotated[
+    str,
+    typer.Argument(help="With an app: the environment whose rollout is meant.", autocompletion=environment_names),
+]
 _ID = re.compile(r"[a-z0-9][a-z0-9-]*-[0-9a-f]{16}")
 
 

@@ -6,14 +6,19 @@ from urllib.parse import quote
 import typer
 
 from gateway.cli.client import Client
+from gateway.cli.completion import app_names, environment_names, release_names
 from gateway.cli.context import AsJson, client
 from gateway.cli.errors import Exit
 from gateway.cli.output import console, error_console, print_done, print_json
 from gateway.cli.rollout_names import Environment, Where, path_of
 
 Json = dict[str, Any]
-App = Annotated[str, typer.Argument(help="The app.")]
-EnvironmentName = Annotated[str, typer.Argument(help="The environment.")]
+App = Annotated[str, typer.Argument(help="The app.", autocompletion=app_names)]
+EnvironmentName = Annotated[str, typer.Argument(help="The environment.", autocompletion=environment_names)]
+Kept = Annotated[
+    str,
+    typer.Option(help="A release that ran there. Default: the healthy one before.", autocompletion=release_names),
+]
 Regions = Annotated[
     list[str] | None, typer.Option("--region", help="Only there; repeat for more. Default: all its regions.")
 ]
@@ -25,7 +30,11 @@ def deploy(
     app: App,
     environment: EnvironmentName,
     release: Annotated[
-        str, typer.Option(help="A release, or @<environment> for what is deployed there. Default: the newest.")
+        str,
+        typer.Option(
+            help="A release, or @<environment> for what is deployed there. Default: the newest.",
+            autocompletion=release_names,
+        ),
     ] = "",
     regions: Regions = None,
     strategy: Annotated[
@@ -45,7 +54,7 @@ def deploy(
 def rollback(
     app: App,
     environment: EnvironmentName,
-    to: Annotated[str, typer.Option(help="A release that ran there. Default: the healthy one before.")] = "",
+    to: Kept = "",
     regions: Regions = None,
     override: Annotated[
         str, typer.Option(help="Past a contract migration without a way down, for this reason, on record.")

@@ -225,7 +225,8 @@ class CheckSeries(msgspec.Struct, frozen=True, kw_only=True):
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     """`step` counts from 0 among `steps_total`; `weight` is what the release has now; `reason` why it waits.
 
-    `outcome`: success | rolled_back | aborted | error; `code` and `detail` say why.
+    `outcome`: success | rolled_back | aborted | error; `code` and `detail` say why. `watch_ended` after a success:
+    quiet | breach (fault was found with it, so the rollout took it back) | superseded.
     """
 
     id: str
@@ -241,6 +242,7 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     override_reason: str
     state: DeploymentState
     outcome: str | None
+    watch_ended: str | None
     code: str
     detail: str
     reason: str
@@ -257,7 +259,7 @@ class DeploymentDetail(Deployment, frozen=True, kw_only=True):
     """All of a deployment but its older samples. `holds`: the step waits for a promotion; else it ends at `hold_until`.
 
     `weights` are percent of the requests by set, `sets` what the target last showed, `samples` how many there are.
-    `current` is the release that was there before.
+    `current` is the release that was there before, `requests` what the new one has had as of the newest sample.
     """
 
     epoch: int | None
@@ -277,7 +279,7 @@ class DeploymentDetail(Deployment, frozen=True, kw_only=True):
     analysis_detail: str
     activated_at: datetime | None
     watch_until: datetime | None
-    watch_ended: str | None
+    requests: int | None
     address: str
     sets: tuple[SetNow, ...]
     actions: tuple[Action, ...]

@@ -177,7 +177,7 @@ def _stage_reason(
     row: RowMapping, jobs: tuple[Job, ...], approval: Approval | None, rollout: StageRollout | None
 ) -> str:
     if row["state"] == "deploying" and rollout is not None:
-        words = f"rollout {rollout.id} of {rollout.release_id} to {rollout.environment}: "
+        words = f"rollout {rollout.app}@{rollout.number} of {rollout.release_id} to {rollout.environment}: "
         return words + rollout.state.replace("_", " ") + (f" ({rollout.reason})" if rollout.reason else "")
     if row["detail"]:
         return str(row["detail"])

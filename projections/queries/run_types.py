@@ -162,6 +162,7 @@ class StageRollout(msgspec.Struct, frozen=True, kw_only=True):
     """The rollout that a stage deploys by, in short; `GET /rollouts/{id}` tells all of it."""
 
     id: str
+    app: str
     number: int
     environment: str
     release_id: str

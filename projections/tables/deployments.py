@@ -73,6 +73,7 @@ deployments = Table(
     maybe_time("watch_until"),
     maybe_text("watch_ended"),
     maybe_text("now_on"),
+    Column("requests", BigInteger),
     maybe_time("finished_at"),
     Index("deployments_newest", "requested_at", "id"),
     Index("deployments_newest_of_app", "app", "requested_at", "id"),

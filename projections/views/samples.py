@@ -3,7 +3,7 @@
 from core.deployments.events import SampleRecorded, SampleRequested
 from projections.changes import Changes
 from projections.facts import Fact
-from projections.tables.deployments import measurements, samples
+from projections.tables.deployments import deployments, measurements, samples
 from projections.views.handlers import Handlers, as_json
 
 HANDLERS = Handlers("deployment")
@@ -27,6 +27,8 @@ def recorded(fact: Fact, changes: Changes) -> None:
         probes=as_json(message.probes),
         judged=as_json(message.judged),
     )
+    if message.total_requests is not None:
+        changes.set(deployments, (fact.id,), requests=message.total_requests)
     results = {each.check: each.result for each in message.judged}
     for each in message.measurements:
         changes.put(

@@ -80,6 +80,7 @@ def deployment(region: str = "us-east", **changed: Any) -> DeploymentDetail:
         "health": (),
         "checks": (series("error-rate", [0.0, 0.005, 0.01], maximum=0.01),),
         "samples": 3,
+        "requests": None,
     }
     return DeploymentDetail(**(_NEVER | known | changed))
 

@@ -100,6 +100,7 @@ STATEMENTS = (
         watch_until TIMESTAMP WITH TIME ZONE,
         watch_ended TEXT,
         now_on TEXT,
+        requests BIGINT,
         finished_at TIMESTAMP WITH TIME ZONE,
         PRIMARY KEY (id)
     )

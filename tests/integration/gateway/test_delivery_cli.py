@@ -83,7 +83,7 @@ def test_canary_is_shown_and_steered(shop: Shop, terminal: Terminal) -> None:
     shop.delivered("canary")
     second = shop.release(2)
     assert f"{shop.app}@2: {second} goes to canary" in terminal.says("deploy", shop.app, "canary")
-    rollout = shop.get("/rollouts", app=shop.app, unfinished=True)["items"][0]["id"]
+    rollout = terminal.json("deployments", "show", shop.app, "canary")["id"]
     deployment = held(shop, rollout)["id"]
     shop.house.wait(lambda: len(held(shop, rollout)["checks"][0]["points"]) >= 2)
     shown = terminal.says("deployments", "show", f"{shop.app}@2")
@@ -184,3 +184,22 @@ def test_live_picture_ends_with_the_rollout(shop: Shop, house: GatewayHouse) -> 
     assert isinstance(screen.file, io.StringIO)
     assert f"{shop.app}@1" in screen.file.getvalue()
     assert first in screen.file.getvalue()
+
+
+def test_shell_completes_names_of_apps_environments_and_releases(shop: Shop, house: GatewayHouse) -> None:
+    release = shop.release(77)
+    asked = {
+        "SEALANE_URL": house.settings.url,
+        "SEALANE_TOKEN": house.admin_token,
+        "_SEALANE_COMPLETE": "complete_bash",
+    }
+
+    def completes(line: str) -> list[str]:
+        words = line.split(" ")
+        env = asked | {"_SEALANE_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+        return CliRunner().invoke(make_cli(), prog_name="sealane", env=env).output.split()
+
+    assert completes(f"sealane deploy {shop.app[:-2]}") == [shop.app]
+    assert completes(f"sealane deploy {shop.app} st") == ["staging"]
+    assert completes(f"sealane promote {shop.app} prod") == ["production"]
+    assert completes(f"sealane rollback {shop.app} staging --to {release[:-1]}") == [release]

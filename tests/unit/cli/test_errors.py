@@ -144,3 +144,9 @@ def test_shells_complete_commands(shell: str, environment: dict[str, str]) -> No
     output = CliRunner().invoke(make_cli(), prog_name="sealane", env=asked).output
     assert [name for name in ("approve", "approvals", "apps") if name in output] == ["approve", "approvals", "apps"]
     assert "cancel" not in output
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_completion_without_an_installation_offers_nothing_and_says_nothing() -> None:
+    asked = {"_SEALANE_COMPLETE": "complete_bash", "COMP_WORDS": "sealane deploy s", "COMP_CWORD": "2"}
+    assert CliRunner().invoke(make_cli(), prog_name="sealane", env=asked).output.split() == []

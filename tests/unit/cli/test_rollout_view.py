@@ -64,6 +64,16 @@ def test_instances_that_are_not_ready_or_restarted_are_said() -> None:
     assert "1/2 ready  3 restarts  40 requests" in line_with(rollout(placement(ill)), "25%  2-bbbbbbbb")
 
 
+def test_requests_are_those_of_the_newest_sample() -> None:
+    busy = deployment(sets=(running("2-bbbbbbbb", 25, requests=40),), requests=90)
+    assert line_with(rollout(placement(busy)), "25%  2-bbbbbbbb").endswith("2/2 ready  90 requests")
+
+
+def test_release_that_was_blamed_afterwards_is_no_success() -> None:
+    blamed = deployment(state="finished", outcome="success", watch_ended="breach", finished_at=START)
+    assert line_with(rollout(placement(blamed)), "us-east").split()[:3] == ["✗", "us-east", "breached"]
+
+
 def test_samples_are_a_line_with_the_newest_value_and_its_limit() -> None:
     assert line_with(rollout(placement(deployment())), "error-rate") == "      error-rate       ▁▅█  1% (max 1%)"
 
