@@ -79,7 +79,12 @@ def port(mailbox: Mailbox) -> Iterator[int]:
 
 
 def send(port: int, tls: Callable[[], ssl.SSLContext] = ssl.create_default_context, **changes: Any) -> Outcome:
-    values: dict[str, Any] = {"host": "127.0.0.1", "port": port, "sender": "Sealane <sealane@example.org>", "security": "none"}
+    values: dict[str, Any] = {
+        "host": "127.0.0.1",
+        "port": port,
+        "sender": "Sealane <sealane@example.org>",
+        "security": "none",
+    }
     letter = Letter(SmtpServer(**(values | changes)), tls)
     return letter(Attempt("ops", Sink("email", address="ann@example.org"), NOTIFICATION, AT))
 
