@@ -84,6 +84,10 @@ def _waits(deployment: Json) -> str:
         return f"watched for {_left(deployment['watch_until'])}"
     if deployment["hold_until"] and deployment["state"] == "holding":
         return f"{_left(deployment['hold_until'])} left"
+    if deployment["answer_by"] and deployment["state"] in ("moving", "rolling_back"):
+        return f"the target has {_left(deployment['answer_by'])}"
+    if deployment["deadline_at"] and deployment["state"] == "waiting":
+        return f"waits for {_left(deployment['deadline_at'])} at the longest"
     return ""
 
 

@@ -70,8 +70,10 @@ def _notes(rollout: Json) -> Iterator[Text]:
         yield from _hook(hook)
     if rollout["bake"]:
         yield from _bake(rollout["bake"])
-    if rollout["state"] == "halted":
-        yield Text(f"  go on: sealane resume '{name_of(rollout)}', or take it back: sealane abort", "dim")
+    stop = rollout["halted"] or rollout["paused"]
+    if rollout["state"] in _HALTED and stop:
+        ends = f"; it ends {age(stop['until'])}" if stop["until"] else ""
+        yield Text(f"  sealane resume '{name_of(rollout)}', or sealane abort '{name_of(rollout)}'{ends}", "dim")
 
 
 def approval_line(rollout: Json, approval: Json) -> Text:

@@ -30,8 +30,10 @@ from projections.tables.rollouts import rollouts
 
 _OF_APP = "(CAST(:app AS text) IS NULL OR {0}.app = :app)"
 _DECLARED = f"SELECT * FROM app_environments e WHERE {_OF_APP.format('e')} ORDER BY app"
-_PLACES = f"""SELECT p.*, d.by AS put_by, d.status->>'address' AS address
-    FROM places p LEFT JOIN deployments d ON d.id = p.deployment_id WHERE {_OF_APP.format("p")}"""
+# By their ids one by one: of a small table Postgres doesn't know that it is small.
+_PLACES = f"""SELECT p.*, (SELECT d.by FROM deployments d WHERE d.id = p.deployment_id) AS put_by,
+        (SELECT d.status->>'address' FROM deployments d WHERE d.id = p.deployment_id) AS address
+    FROM places p WHERE {_OF_APP.format("p")}"""
 _ENTRIES = f"""SELECT * FROM place_entries e WHERE {_OF_APP.format("e")} AND e.state IN ('queued', 'holding')
     ORDER BY e.urgent DESC, e.entered_at, e.deployment_id"""
 _QUARANTINE = f"SELECT * FROM quarantine q WHERE {_OF_APP.format('q')} ORDER BY q.since, q.release_id"

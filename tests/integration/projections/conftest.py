@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 import pytest
@@ -62,3 +63,10 @@ def _one(connection: psycopg.Connection[tuple[int, ...]], statement: str) -> int
     row = connection.execute(statement.encode()).fetchone()
     assert row is not None
     return row[0]
+
+
+def rows_of(table: str, plan: dict[str, Any]) -> int:
+    """How many rows of a table a query plan touched, those it threw away included."""
+    touched = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
+    own = touched * plan["Actual Loops"] if plan.get("Relation Name") == table else 0
+    return int(own) + sum(rows_of(table, each) for each in plan.get("Plans", ()))

@@ -1,9 +1,11 @@
 """What is deployed where, since when, by whom, from which commit: the read side over a history of deliveries."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import event
 
 from core.catalog.commands import SetEnvironments
 from core.environments.settings import Window
@@ -31,7 +33,7 @@ from projections.queries.run_detail import run_detail
 from projections.queries.run_types import RunDetail
 from projections.rebuild import Place
 from projections.verify import verify
-from tests.integration.projections.conftest import NewPlace, project_all
+from tests.integration.projections.conftest import NewPlace, project_all, rows_of
 from tests.support.delivery_history import APP, PRODUCTION, STAGING, DeliveryHistory, full_delivery, release
 from tests.support.histories import History
 
@@ -259,3 +261,42 @@ async def test_run_shows_the_rollout_of_its_stage_and_waits_with_it(waiting_run:
 
 async def test_who_pushes_is_told_how_to_approve(waiting_run: RunDetail) -> None:
     assert told_enough(waiting_run) == "sealane: the run goes on when it is approved: sealane approve 'shop@1'"
+
+
+_MANY = """
+INSERT INTO {table}
+    (id, app, environment, region, kind, state, outcome, release_id, release, settings, {time}, finished_at)
+SELECT '{table}-' || n, 'app-' || n % 50, 'env-' || n % 3, 'us-east', 'deploy', 'finished', 'success', 'r' || n,
+    '{{"id": "r"}}', '{{"name": "e", "regions": [], "target": {{"kind": "static", "link": "/x"}}}}',
+    now() - n * interval '1 second', now()
+FROM generate_series(1, 20000) AS n
+"""
+QUERIES: dict[str, tuple[str, Callable[[ReadSide], Awaitable[Any]]]] = {
+    "newest rollouts": ("rollouts", lambda db: list_rollouts(db, RolloutFilter())),
+    "rollouts of one": ("rollouts", lambda db: list_rollouts(db, RolloutFilter(app="app-7", environment="env-1"))),
+    "rollouts under way": ("rollouts", lambda db: list_rollouts(db, RolloutFilter(unfinished=True))),
+    "rollout by number": ("rollouts", lambda db: find_rollout(db, "app-7@7")),
+    "environments": ("rollouts", list_environments),
+    "newest deployments": ("deployments", lambda db: list_deployments(db, DeploymentFilter())),
+    "deployments of an app": ("deployments", lambda db: list_deployments(db, DeploymentFilter(app="app-7"))),
+    "what runs": ("deployments", list_environments),
+}
+
+
+@pytest.mark.parametrize("name", QUERIES)
+async def test_no_query_reads_all_there_ever_was(db: ReadSide, place: Place, name: str) -> None:
+    table, query = QUERIES[name]
+    asked: list[tuple[str, Any]] = []
+    event.listen(db._engine.sync_engine, "before_cursor_execute", lambda *args: asked.append((args[2], args[3])))
+    with place.connect(place.schema)() as connection:
+        time = "created_at" if table == "rollouts" else "requested_at"
+        connection.execute(_MANY.format(table=table, time=time).encode())
+        connection.commit()
+        connection.autocommit = True
+        connection.execute(f"VACUUM ANALYZE {table}".encode())
+        await query(db)
+        assert asked
+        for statement, values in asked:
+            explained = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}".encode(), values).fetchone()
+            assert explained is not None
+            assert rows_of(table, explained[0][0]["Plan"]) < 1000, explained

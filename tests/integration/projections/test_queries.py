@@ -18,7 +18,7 @@ from projections.queries.decisions import events_of_command
 from projections.queries.run_detail import run_detail
 from projections.queries.runs import RunFilter, find_run, list_runs
 from projections.rebuild import Place
-from tests.integration.projections.conftest import NewPlace, project_all
+from tests.integration.projections.conftest import NewPlace, project_all, rows_of
 from tests.support.histories import full_history
 
 RUNS = 7
@@ -175,11 +175,4 @@ async def test_no_query_reads_all_runs(db: ReadSide, place: Place, name: str) ->
         for statement, values in asked:
             explained = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}".encode(), values).fetchone()
             assert explained is not None
-            assert rows_of_runs(explained[0][0]["Plan"]) < 1000, explained
-
-
-def rows_of_runs(plan: dict[str, Any]) -> int:
-    """How many rows of `runs` a plan touched, those it threw away included."""
-    touched = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
-    own = touched * plan["Actual Loops"] if plan.get("Relation Name") == "runs" else 0
-    return int(own) + sum(map(rows_of_runs, plan.get("Plans", ())))
+            assert rows_of("runs", explained[0][0]["Plan"]) < 1000, explained

@@ -164,12 +164,28 @@ def test_failed_migration_shows_its_last_words() -> None:
 
 
 def test_halted_rollout_says_how_it_goes_on() -> None:
-    halted = rollout(state="halted", halted=Stop(at=START, code="not-ready", reason="no"), reason="not-ready: no")
-    assert "sealane resume 'shop@5'" in "\n".join(shown(halted))
+    stop = Stop(at=START, code="not-ready", reason="no", until=LATER)
+    line = line_with(rollout(state="halted", halted=stop, reason="not-ready: no"), "sealane resume 'shop@5'")
+    assert "; it ends in " in line
 
 
 def texts(document: Json) -> list[str]:
     return [line.plain for _, line in news(document)]
+
+
+@pytest.mark.parametrize(
+    ("state", "deadline", "words"),
+    [
+        ("moving", "answer_by", "the target has"),
+        ("holding", "hold_until", "left"),
+        ("waiting", "deadline_at", "at the longest"),
+        ("watching", "watch_until", "watched for"),
+    ],
+)
+def test_whatever_is_waited_for_has_an_end(state: str, deadline: str, words: str) -> None:
+    deadlines: dict[str, Any] = {deadline: LATER}
+    document = rollout(placement(deployment(state=state, reason="", **deadlines)))
+    assert words in line_with(document, "us-east")
 
 
 def test_plain_output_tells_each_change_once() -> None:
