@@ -73,10 +73,11 @@ class SampleTraffic:
                 continue  # The platform says so itself where it is away.
 
     def _places(self) -> dict[str, str]:
-        """Addresses by `<environment> <region>`. Nobody knows of a place before its first release is there."""
+        """Addresses by `<environment> <region>`. Nobody knows of a place before its first release is there,
+        and nobody uses one that is away each time something is deployed."""
         found: dict[str, str] = {}
         for environment in self._client.get("/api/v1/environments", app=self._app)["items"]:
-            if environment["rollouts"]:
+            if environment["rollouts"] and environment["strategy"] != "recreate":
                 found |= {
                     f"{environment['name']} {place['region']}": place["address"]
                     for place in environment["places"]
