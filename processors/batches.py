@@ -128,8 +128,7 @@ class Batches:
             log.error("no checkpoint of %s:%d: %r is too large; restores take longer", *state.events, largest.key)
             return snapshots.postpone_checkpoint(state, out.now)
         snapshots.mark_checkpointed(state, out.now)
-        for record in records:
-            out.send(record)
+        out.send_snapshots(records)
         out.tally.checkpoints += 1
         out.tally.snapshots += len(records) - 1
         return None

@@ -6,6 +6,7 @@ import time
 from typing import NamedTuple
 
 from agents.deployer.reports import Reports
+from agents.deployer.unreached import Unreached
 from agents.targets.base import Order, Target, TargetFailed
 from agents.targets.place import Place
 from agents.targets.registry import Targets
@@ -13,6 +14,8 @@ from core.deployments.commands import ReportHealth
 from core.deployments.target_state import TargetStatus
 
 PERIOD_SECONDS = 1.0
+# An order to go back that nobody asks about any more is gone on with after so long, and again and again.
+RESUME_SECONDS = 30.0
 # A target that could not be read so often in a row is lost.
 FAILURES_BEFORE_LOST = 5
 _log = logging.getLogger("sealane.deployer")
@@ -32,9 +35,10 @@ class _Said(NamedTuple):
 class Keeper:
     """One thread for all targets of a region."""
 
-    def __init__(self, targets: Targets, reports: Reports) -> None:
+    def __init__(self, targets: Targets, reports: Reports, resume_seconds: float = RESUME_SECONDS) -> None:
         self._targets = targets
         self._reports = reports
+        self._unreached = Unreached(resume_seconds)
         self._said: dict[Place, _Said] = {}
         self._failures: dict[Place, int] = {}
 
@@ -63,6 +67,8 @@ class Keeper:
             self._failures[place] = self._failures.get(place, 0) + 1
             _log.warning("the target in %s: %s", place.root, reason)
         kept = place.kept()
+        if kept is not None:
+            self._unreached.look(place, target, kept)
         lost = self._failures[place] >= FAILURES_BEFORE_LOST
         if kept is not None and kept.reached and not kept.over and (lost or not reason):
             self._tell(place, kept.order, status, lost, reason)

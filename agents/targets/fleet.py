@@ -12,7 +12,7 @@ import msgspec
 
 from agents.targets.base import Address, Order, TargetFailed
 from agents.targets.haproxy.plan import Plan
-from agents.targets.haproxy.proxy import HOST, Haproxy
+from agents.targets.haproxy.proxy import HOST, Haproxy, Look
 from agents.targets.instances import Driver, Instance, Instances, new_instance, spec_of
 from agents.targets.place import Place
 from agents.targets.routing import new_plan, only_servers, server_name, with_ready
@@ -109,7 +109,7 @@ class Fleet:
 
     def ready(self) -> set[str]:
         """Names of the servers that get requests, if their set does."""
-        return {each.name for each in self.proxy.servers() if each.up and not each.draining}
+        return self.proxy.look().ready
 
     def is_ready(self, instance: Instance, ready: set[str]) -> bool:
         return server_name(instance) in ready and self.driver(instance).runs(instance)
@@ -124,12 +124,11 @@ class Fleet:
 
     def status(self) -> TargetStatus:
         kept, plan = self.place.kept(), self.proxy.plan()
-        ready, weights, requests = self.ready(), self.proxy.weights(), self.proxy.requests()
+        look = self.proxy.look()
         instances = self.instances.all()
         names = list(dict.fromkeys([each.set_name for each in instances]))
         sets = tuple(
-            self._set_status(name, [each for each in instances if each.set_name == name], ready, weights, requests)
-            for name in names
+            self._set_status(name, [each for each in instances if each.set_name == name], look) for name in names
         )
         address = f"http://{HOST}:{plan.port}" if plan is not None else ""
         return TargetStatus(kept.order.epoch if kept else 0, sets, address)
@@ -138,9 +137,7 @@ class Fleet:
         self,
         name: str,
         instances: list[Instance],
-        ready: set[str],
-        weights: Mapping[str, int],
-        requests: Mapping[str, int],
+        look: Look,
     ) -> SetStatus:
         running = [each for each in instances if self.driver(each).runs(each)]
         ended = [each for each in instances if each not in running and not each.ended and each.restarts]
@@ -148,10 +145,10 @@ class Fleet:
             name=name,
             release_id=instances[0].release.id,
             running=len(running),
-            ready=sum(server_name(each) in ready for each in running),
-            weight=weights.get(name, 0),
+            ready=sum(server_name(each) in look.ready for each in running),
+            weight=look.weights.get(name, 0),
             restarts=sum(each.restarts for each in instances),
-            requests=requests.get(name),
+            requests=look.requests.get(name),
             detail=f"{ended[0].id} ended: {self.driver(ended[0]).said(ended[0])}" if ended else "",
         )
 

@@ -53,7 +53,7 @@ class Retirement:
         self._fleet.driver_of(self._order.target).clean(tuple(used))
 
     def _idle(self, names: set[str]) -> bool:
-        busy = any(each.busy for each in self._fleet.proxy.servers() if each.name in names)
+        busy = any(each.busy for each in self._fleet.proxy.look().servers if each.name in names)
         return not busy and not self._fleet.proxy.predecessors()
 
     def _running(self, instances: list[Instance]) -> bool:

@@ -5,6 +5,7 @@ import time
 from agents.targets.base import Address, Interrupted, Order, Shifted, StaleEpoch, unheard
 from agents.targets.converging import Convergence
 from agents.targets.fleet import Fleet
+from agents.targets.haproxy.proxy import Look
 from agents.targets.instances import Instance
 from agents.targets.place import Kept
 from agents.targets.readiness import Streaks
@@ -37,8 +38,8 @@ class ServiceFleet:
             return
         try:
             with self._fleet.place.guarded(kept.order.fence):
-                self._restore(kept)
-            self._admit(kept)
+                look = self._restore(kept)
+            self._admit(kept, look)
         except StaleEpoch:
             # Somebody newer looks after it.
             return
@@ -46,7 +47,7 @@ class ServiceFleet:
     def stop(self) -> None:
         """Side by side; the proxy goes first, so that nobody is sent to an instance that is going."""
         with self._fleet.place.locked():
-            self._fleet.proxy.note_requests()
+            self._fleet.proxy.note_requests(self._fleet.proxy.look())
             self._fleet.proxy.stop()
             instances = self._fleet.instances.all()
             for instance in instances:
@@ -69,7 +70,7 @@ class ServiceFleet:
     def _runs(self, instance: Instance) -> bool:
         return self._fleet.driver(instance).runs(instance)
 
-    def _restore(self, kept: Kept) -> None:
+    def _restore(self, kept: Kept) -> Look:
         """What ended by itself is started again; an order that was fulfilled once, wholly."""
         for instance in self._fleet.instances.all():
             self._finish(instance) if instance.ended else self._fleet.tend(instance)
@@ -79,22 +80,26 @@ class ServiceFleet:
             for wished in kept.order.wish.sets:
                 self._fleet.start_missing(kept.order, wished)
             plan = as_wished(plan, kept.order.wish)
-        if plan != before or not self._fleet.proxy.alive():
+        look = self._fleet.proxy.look()
+        if not look.process:
+            # Gone, or it hangs.
+            self._fleet.proxy.stop()
+        if plan != before or not look.process:
             self._fleet.proxy.apply(plan)
-        self._fleet.proxy.note_requests()
+        self._fleet.proxy.note_requests(look)
+        return look
 
     def _finish(self, instance: Instance) -> None:
         """An interrupted order had already asked it to stop."""
         if not self._runs(instance) or time.time() > instance.again_at:
             end(self._fleet, instance)
 
-    def _admit(self, kept: Kept) -> None:
+    def _admit(self, kept: Kept, look: Look) -> None:
         """Asked without the lock: an instance may take its time to answer."""
-        ready = self._fleet.ready()
-        known = {each.name for each in self._fleet.proxy.servers()}
+        known = {each.name for each in look.servers}
         for instance in self._fleet.instances.all():
             name = server_name(instance)
-            if instance.ended or name in known or name in ready or not self._runs(instance):
+            if instance.ended or name in known or not self._runs(instance):
                 continue
             if self._streaks.look(name, instance.port, instance.health):
                 with self._fleet.place.guarded(kept.order.fence):

@@ -29,15 +29,12 @@ def environment(name: str, section: Section) -> s.EnvironmentSettings:
     """One environment. Every number has the type of its field, so that it is written to the log as it is read."""
     analysis = _analysis(section)
     strategy = _strategy(section.get("strategy"), analysis)
-    target = _common_target(section)
-    if strategy is None and isinstance(target, s.StaticTarget):
-        strategy = s.BlueGreen(keep_old_seconds=0) if section.get("critical") else s.Recreate()
     settings = _filled(
         s.EnvironmentSettings,
         section,
         name=name,
         regions=tuple(region.text for region in section.get("regions", [])),
-        target=target,
+        target=_common_target(section),
         targets={region: _target(given) for region, given in section.get("targets", {}).items()},
         strategy=strategy,
         waves=tuple(tuple(_plain(region) for region in wave) for wave in section.get("waves", [])),

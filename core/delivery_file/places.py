@@ -19,12 +19,14 @@ _UNITS: Final = ("_seconds", "_bytes")
 # What else a rule looks at: when that is wrong already, the rule has nothing to say.
 _ABOUT: Final = {
     "recreate-refused": ("critical",),
+    "rolling-stuck": ("target", "targets"),
     "strategy-unfit": ("target", "targets", "risk", "regions"),
     "regions-missing": ("regions",),
     "region-unknown": ("regions",),
     "region-without-wave": ("regions",),
     "baseline-missing": ("strategy",),
     "deadline-too-short": ("strategy",),
+    "analysis-unseen": ("strategy", "target", "targets", "watch"),
     "target-without-instances": ("target", "targets", "regions"),
 }
 _WAY_OUT: Final = {
@@ -44,6 +46,7 @@ _WAY_OUT: Final = {
     "check-duplicate": "give it another name",
     "probe-duplicate": "give it another name",
     "deadline-too-short": "write a longer 'deadline', or shorten the strategy",
+    "analysis-unseen": "hold the steps longer, sample more often, or set 'watch'",
     "target-without-instances": "remove it, or ask a Prometheus by 'query'",
 }
 

@@ -1,4 +1,4 @@
-"""How a deployment begins: it is asked for, waits for its environment's lock, and gets it or not."""
+"""A deployment and its environment's lock: it is asked for, waits for the lock, gets it or not, keeps or loses it."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ from core.aggregate import Rejected
 from core.deployments import commands as c
 from core.deployments import events as e
 from core.deployments.draft import Draft
-from core.deployments.endings import finish
+from core.deployments.endings import finish, lose_lock
 from core.deployments.holds import advance
 from core.deployments.rollback import ABORTED
 from core.deployments.state import DeploymentState
@@ -64,6 +64,11 @@ def refuse(draft: Draft, command: c.RefuseDeployment) -> None:
 def renew(draft: Draft) -> None:
     state = draft.state
     draft.tell(e.LockRenewalRequested(**state.place, epoch=state.epoch, next_at=draft.after(RENEW_SECONDS)))
+
+
+def lose(draft: Draft, command: c.LoseLock) -> None:
+    if command.epoch == draft.state.epoch:
+        lose_lock(draft, f"the lock of environment '{draft.state.environment}' expired (epoch {command.epoch})")
 
 
 def abort_waiting(draft: Draft, command: c.AbortDeployment) -> None:

@@ -24,12 +24,10 @@ from datetime import datetime
 from typing import Any
 
 from core.aggregate import Rejected, Tick
-from core.deployments import actions, beginning, health, holds, samples, watching
+from core.deployments import actions, beginning, health, samples, steering, watching
 from core.deployments import commands as c
 from core.deployments.deadlines import expire
 from core.deployments.draft import Draft
-from core.deployments.endings import lose_lock
-from core.deployments.rollback import ABORTED, trigger
 from core.deployments.state import DeploymentState, Status
 from core.eventlog.serialization import Message
 
@@ -49,16 +47,6 @@ def decide(state: DeploymentState, command: Any, now: datetime) -> tuple[Message
 def finished(state: DeploymentState) -> bool:
     """Whether the deployment may leave memory."""
     return state.status in ("new", "finished")
-
-
-def _abort(draft: Draft, command: c.AbortDeployment) -> None:
-    reason = f": {command.reason}" if command.reason else ""
-    trigger(draft, ABORTED, f"aborted by {command.by}{reason}", by=command.by)
-
-
-def _lose(draft: Draft, command: c.LoseLock) -> None:
-    if command.epoch == draft.state.epoch:
-        lose_lock(draft, f"the lock of environment '{draft.state.environment}' expired (epoch {command.epoch})")
 
 
 def _nothing(draft: Draft, command: Any) -> None:
@@ -85,7 +73,7 @@ def _row(otherwise: Handler, new: Handler = _unknown, **at: Handler) -> dict[Sta
     return row
 
 
-def _steering(waiting: Handler, acting: Handler, holding: Handler, rolling_back: Handler) -> dict[Status, Handler]:
+def _under_way(waiting: Handler, acting: Handler, holding: Handler, rolling_back: Handler) -> dict[Status, Handler]:
     """What people do to a deployment under way."""
     return _row(_over, waiting=waiting, acting=acting, holding=holding, rolling_back=rolling_back)
 
@@ -97,13 +85,13 @@ _TRANSITIONS: dict[type[Any], dict[Status, Handler]] = {
     c.StartDeployment: _row(_nothing, new=beginning.start),
     c.AdmitDeployment: _row(_nothing, waiting=beginning.admit),
     c.RefuseDeployment: _row(_nothing, waiting=beginning.refuse),
-    c.LoseLock: _row(_nothing, acting=_lose, holding=_lose, rolling_back=_lose),
+    c.LoseLock: _row(_nothing, acting=beginning.lose, holding=beginning.lose, rolling_back=beginning.lose),
     c.EndWatch: _row(_nothing, watching=watching.supersede),
     c.ReportTarget: _row(_ACT, waiting=_EARLY, finished=_nothing),
     c.ReportHealth: _row(_WELL, waiting=_EARLY, finished=_nothing),
     c.RecordSample: _row(_SAMPLE, waiting=_EARLY, finished=_nothing),
-    c.PauseDeployment: _steering(holds.pause, holds.pause, holds.pause, _going_back),
-    c.ResumeDeployment: _steering(holds.resume, holds.resume, holds.resume, _going_back),
-    c.PromoteDeployment: _steering(_EARLY, holds.promote, holds.promote, _going_back),
-    c.AbortDeployment: _steering(beginning.abort_waiting, _abort, _abort, _nothing),
+    c.PauseDeployment: _under_way(steering.pause, steering.pause, steering.pause, _going_back),
+    c.ResumeDeployment: _under_way(steering.resume, steering.resume, steering.resume, _going_back),
+    c.PromoteDeployment: _under_way(_EARLY, steering.promote, steering.promote, _going_back),
+    c.AbortDeployment: _under_way(beginning.abort_waiting, steering.abort, steering.abort, _nothing),
 }

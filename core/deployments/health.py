@@ -19,7 +19,7 @@ from core.deployments.endings import end_watch, lose_lock
 from core.deployments.rollback import TARGET_LOST, trigger
 from core.deployments.state import DeploymentState
 from core.deployments.target_state import SetStatus, TargetStatus
-from core.deployments.traffic import tell_early_shift
+from core.deployments.traffic import tell_early_shift, tell_shift
 from core.deployments.wishes import set_of
 from core.environments.settings import Health, StaticTarget
 
@@ -48,6 +48,7 @@ def report_health(draft: Draft, command: c.ReportHealth) -> None:
 
 def check_reached(draft: Draft, status: TargetStatus) -> None:
     """A step is reached: are its instances still there, and have they held so far? A target may list none (static)."""
+    tell_shift(draft, status)
     if not status.sets:
         return
     crashed = _crashed(draft.state, status)

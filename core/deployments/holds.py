@@ -1,12 +1,11 @@
-"""From step to step: how long each is held, who may end that, and what comes after the last.
+"""From step to step: how long each is held, and what comes after the last.
 
 A step ends when its time is over, its instances are well and nobody has paused the deployment; or when somebody
-promotes it. At the end of the last timed hold with an analysis every check must have passed at least once.
+promotes it (steering.py). At the end of the last timed hold with an analysis every check must have passed once.
 """
 
 from datetime import datetime
 
-from core.aggregate import Rejected
 from core.analysis.judge import inconclusive, unproven
 from core.deployments import commands as c
 from core.deployments import events as e
@@ -15,9 +14,8 @@ from core.deployments.asking import request_step
 from core.deployments.draft import Draft
 from core.deployments.endings import activate, finish
 from core.deployments.rollback import trigger
-from core.deployments.samples import wants_samples
+from core.deployments.samples import begin_with
 from core.deployments.state import DeploymentState
-from core.deployments.traffic import tell_shift
 from core.deployments.watching import watch
 from core.deployments.wishes import weight_of
 
@@ -32,13 +30,17 @@ def reach(draft: Draft, command: c.ReportTarget) -> None:
             action=command.action,
             status=command.status,
             probes=command.probes,
-            hold_until=None if state.paused else _held(draft, 0 if state.full else state.steps[index].hold_seconds),
-            analysis_from=draft.now if _begins_analysis(state, index) else None,
+            hold_until=None if state.paused else until(draft, 0 if state.full else state.steps[index].hold_seconds),
+            analysis_from=draft.now if begin_with(state, state.steps[index]) else None,
         )
     )
-    tell_shift(draft, command.status)
     health.check_reached(draft, command.status)
     settle(draft)
+
+
+def until(draft: Draft, seconds: float | None) -> datetime | None:
+    """When a hold of so long is over; None where only a person ends it."""
+    return None if seconds is None else draft.after(seconds)
 
 
 def settle(draft: Draft) -> None:
@@ -56,40 +58,6 @@ def advance(draft: Draft, by_hand: bool = False) -> None:
         request_step(draft, following)
     else:
         _complete(draft)
-
-
-def pause(draft: Draft, command: c.PauseDeployment) -> None:
-    state = draft.state
-    if state.kind == "rollback":
-        raise Rejected("rollback-running", f"deployment {state.id} is a rollback; it is not paused on its way")
-    if state.paused:
-        return
-    until = state.timers.due.get("hold")
-    remaining = max((until - draft.now).total_seconds(), 0.0) if until else None
-    draft.tell(e.DeploymentPaused(by=command.by, reason=command.reason, remaining_seconds=remaining))
-
-
-def resume(draft: Draft, command: c.ResumeDeployment) -> None:
-    state = draft.state
-    if not state.paused:
-        return
-    until = _held(draft, state.remaining) if state.status == "holding" else None
-    draft.tell(e.DeploymentResumed(by=command.by, hold_until=until))
-    settle(draft)
-
-
-def promote(draft: Draft, command: c.PromoteDeployment) -> None:
-    state = draft.state
-    if state.paused:
-        raise Rejected("deployment-paused", f"deployment {state.id} is paused: resume it before you promote it")
-    if state.status == "acting" and not command.full:
-        name = state.steps[state.step].name
-        raise Rejected("step-not-reached", f"step '{name}' is not reached yet: there is no wait to end")
-    if state.full:
-        return
-    draft.tell(e.DeploymentPromoted(by=command.by, full=command.full))
-    if state.status == "holding":
-        advance(draft, by_hand=True)
 
 
 def _complete(draft: Draft) -> None:
@@ -123,10 +91,6 @@ def _samples_in(step: e.Step) -> bool:
     return step.analyse and step.hold_seconds != 0
 
 
-def _begins_analysis(state: DeploymentState, index: int) -> bool:
-    return state.steps[index].analyse and state.analysis_from is None and wants_samples(state.plan)
-
-
 def _next(state: DeploymentState) -> int:
     """Promoted all the way: to the step that gives the new release everything, and on from there."""
     following = state.step + 1
@@ -134,8 +98,3 @@ def _next(state: DeploymentState) -> int:
         return following
     ahead = range(following, len(state.steps))
     return next((each for each in ahead if weight_of(state.steps[each].wish, state.goal.id) == 100), following)
-
-
-def _held(draft: Draft, seconds: float | None) -> datetime | None:
-    """Until when; None where only a person ends it."""
-    return None if seconds is None else draft.after(seconds)

@@ -22,9 +22,11 @@ from core.environments.settings import Check, EnvironmentSettings, Probe
 ANSWER_GRACE_SECONDS: Final = 5
 
 
-def wants_samples(settings: EnvironmentSettings) -> bool:
-    """Somebody looks at them: a check, a probe, or a bake that counts requests."""
-    return bool(settings.analysis.checks or _during(settings) or settings.bake.min_requests)
+def begin_with(state: DeploymentState, step: e.Step) -> bool:
+    """With the first step that analyses, if anybody looks at them: a check, a probe, or a bake that counts requests."""
+    settings = state.plan
+    wanted = settings.analysis.checks or _during(settings) or settings.bake.min_requests
+    return bool(wanted) and step.analyse and state.analysis_from is None
 
 
 def sample_due(draft: Draft) -> None:

@@ -15,7 +15,7 @@ from core.notifications.schedule import ATTEMPTS, next_attempt_at
 from core.notifications.state import Pending, SubscriptionState, evolve
 
 Events = tuple[Message, ...]
-MOST_PENDING: Final = 1000
+MOST_PENDING: Final = 500
 ANSWER_SECONDS: Final = 600
 LONGEST_ANSWER_SECONDS: Final = 6 * 3600
 MOST_ASKED: Final = 10
@@ -52,7 +52,7 @@ def notify(state: SubscriptionState, command: c.Notify, now: datetime) -> Events
 
 
 def _hurry(state: SubscriptionState, known: Pending, now: datetime) -> Events:
-    if known.answer_by is not None or known.next_at <= now:
+    if known.notification.id in state.under_way or known.next_at <= now:
         return ()
     draft = _Draft(state, now)
     draft.tell(e.NotificationHurried(id=known.notification.id, at=now))
@@ -65,7 +65,7 @@ def report(state: SubscriptionState, command: c.ReportAttempt, now: datetime) ->
     known = state.pending.get(command.id)
     if known is None:
         return ()
-    current = known.answer_by is not None and command.attempt == known.attempts + 1
+    current = command.id in state.under_way and command.attempt == known.attempts + 1
     if not command.ok and not current:
         return ()
     draft = _Draft(state, now)
@@ -107,9 +107,9 @@ def _disable(draft: _Draft, code: str, detail: str) -> None:
 def tick(state: SubscriptionState, command: Tick, now: datetime) -> Events:
     """Ask again for what was not answered; begin what is due."""
     draft = _Draft(state, now)
-    for known in state.pending.values():
-        if known.answer_by is not None and known.answer_by <= now:
-            _ask_again(draft, known)
+    for identity, answer_by in state.under_way.items():
+        if answer_by <= now:
+            _ask_again(draft, state.pending[identity])
     _begin(draft)
     return tuple(draft.events)
 
@@ -132,8 +132,11 @@ def _ask_again(draft: _Draft, known: Pending) -> None:
 
 def _begin(draft: _Draft) -> None:
     """Ask for the attempts that are due, the longest due first, as many as may be under way."""
-    waiting = (each for each in draft.state.pending.values() if each.answer_by is None and each.next_at <= draft.now)
-    for known in sorted(waiting, key=lambda each: each.next_at)[: draft.state.free_slots]:
+    free = draft.state.free_slots
+    if not free:
+        return
+    due = (each for each in draft.state.waiting if each.next_at <= draft.now)
+    for known in sorted(due, key=lambda each: each.next_at)[:free]:
         _ask(draft, known, 1)
 
 

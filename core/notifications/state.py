@@ -1,6 +1,6 @@
 """What a Subscription remembers: its settings, and the notifications that are not delivered yet."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,21 +15,20 @@ PARALLEL: Final = 4
 
 
 class Pending(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A notification on its way. `attempts` are over; the next one is due at `next_at`.
-
-    With `answer_by` that one is under way, and was asked for `asked` times.
-    """
+    """A notification on its way. `attempts` are over; the next is due at `next_at`, or was asked for `asked` times."""
 
     notification: Notification
     queued_at: datetime
     next_at: datetime
     attempts: int = 0
     asked: int = 0
-    answer_by: datetime | None = None
 
 
 class SubscriptionState(msgspec.Struct, omit_defaults=True):
-    """`pending` by id, in the order in which they came. `failing`: the last attempt of any of them failed."""
+    """`pending` by id, in the order in which they came; `under_way` says until when the attempts of some are awaited.
+
+    `failing`: the last attempt of any of them failed.
+    """
 
     name: str
     exists: bool = False
@@ -37,26 +36,29 @@ class SubscriptionState(msgspec.Struct, omit_defaults=True):
     sink: Sink = Sink("webhook")
     wanted: Wanted = Wanted()
     pending: dict[str, Pending] = {}
+    under_way: dict[str, datetime] = {}
     failing: bool = False
     delivered_at: datetime | None = None
 
     def draft(self) -> "SubscriptionState":
         """A copy whose changes don't reach the original."""
-        return msgspec.structs.replace(self, pending=dict(self.pending))
+        return msgspec.structs.replace(self, pending=dict(self.pending), under_way=dict(self.under_way))
 
     @property
     def free_slots(self) -> int:
-        under_way = sum(each.answer_by is not None for each in self.pending.values())
-        return max(0, (1 if self.failing else PARALLEL) - under_way)
+        return max(0, (1 if self.failing else PARALLEL) - len(self.under_way))
+
+    @property
+    def waiting(self) -> Iterator[Pending]:
+        return (each for each in self.pending.values() if each.notification.id not in self.under_way)
 
 
 def deadline(state: SubscriptionState) -> datetime | None:
     """When an answer is overdue, or an attempt is due that can begin."""
-    free = state.free_slots > 0
-    return min(
-        (each.answer_by or each.next_at for each in state.pending.values() if free or each.answer_by is not None),
-        default=None,
-    )
+    times = list(state.under_way.values())
+    if state.free_slots:
+        times += [each.next_at for each in state.waiting]
+    return min(times, default=None)
 
 
 def finished(state: SubscriptionState) -> bool:
@@ -87,27 +89,30 @@ def _enabled(state: SubscriptionState, event: e.SubscriptionEnabled) -> None:
 
 def _disabled(state: SubscriptionState, event: e.SubscriptionDisabled) -> None:
     state.enabled = False
-    state.pending = {}
+    state.pending, state.under_way = {}, {}
 
 
 def _queued(state: SubscriptionState, event: e.NotificationQueued) -> None:
-    asked = 1 if event.answer_by else 0
-    pending = Pending(event.notification, event.at, event.at, asked=asked, answer_by=event.answer_by)
-    state.pending[event.notification.id] = pending
+    identity = event.notification.id
+    state.pending[identity] = Pending(event.notification, event.at, event.at, asked=1 if event.answer_by else 0)
+    if event.answer_by is not None:
+        state.under_way[identity] = event.answer_by
 
 
 def _due(state: SubscriptionState, event: e.NotificationDue) -> None:
-    _change(state, event.notification.id, asked=event.asked, answer_by=event.answer_by)
+    _change(state, event.notification.id, asked=event.asked)
+    state.under_way[event.notification.id] = event.answer_by
 
 
 def _attempted(state: SubscriptionState, event: e.NotificationAttempted) -> None:
     if event.outcome == "delivered":
         state.delivered_at = event.at
     state.failing = event.outcome != "delivered"
+    state.under_way.pop(event.id, None)
     if event.next_at is None:
         state.pending.pop(event.id, None)
     else:
-        _change(state, event.id, attempts=event.attempt, asked=0, answer_by=None, next_at=event.next_at)
+        _change(state, event.id, attempts=event.attempt, asked=0, next_at=event.next_at)
 
 
 def _hurried(state: SubscriptionState, event: e.NotificationHurried) -> None:

@@ -1,7 +1,7 @@
 """Breaks the service on purpose, as `fault.json` says, so that one can watch a deployment find out.
 
 {"fail_percent": 5}             every 20th request of a user fails
-{"slow_percent": 20, "slow_seconds": 0.6}
+{"slow_percent": 20, "slow_seconds": 1.5}
 {"crash_after_seconds": 10}     ends by itself
 {"leak_bytes_per_second": N}    takes more and more memory
 {"never_ready": true}           is never well

@@ -3,8 +3,10 @@
 PORT, HOST and VERSION come from the environment. `fault.json` beside this file breaks it on purpose; see faults.py.
 """
 
+import contextlib
 import json
 import os
+import select
 import signal
 import threading
 import time
@@ -45,9 +47,11 @@ class Service(ThreadingHTTPServer):
             (self._handlers.add if there else self._handlers.discard)(handler)
 
     def close_gently(self) -> None:
-        """Take no new connection; who is being answered gets the answer, who is idle is let go."""
+        """Who is connected or just connecting still gets an answer, who is idle is let go; then it is over."""
         self.closing = True
         self.shutdown()
+        while select.select([self.socket], [], [], 0)[0]:
+            self.handle_request()
         with self._lock:
             for handler in self._handlers:
                 handler.let_go()
@@ -74,10 +78,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def let_go(self) -> None:
         """What was sent already is still read and answered; then the connection ends."""
-        try:
+        with contextlib.suppress(OSError):  # It may have ended by itself.
             self.connection.shutdown(0)
-        except OSError:
-            pass  # It ended by itself.
 
     def do_GET(self) -> None:
         if self.path == "/healthz":
@@ -133,13 +135,13 @@ def serve(port: int = 0, host: str = "127.0.0.1") -> Service:
 
 
 def main() -> None:
+    ends = {signal.SIGTERM, signal.SIGINT}
+    # Blocked in all threads, so that they come to the one that waits for them.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     server = serve(int(os.environ.get("PORT", "8000")), os.environ.get("HOST", "127.0.0.1"))
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
     print(f"version {VERSION} listens on http://{server.server_name}:{server.server_port}", flush=True)
-    told = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: told.set())
-    told.wait()
+    signal.sigwait(ends)
     server.close_gently()
     print("all answers are given; good-bye", flush=True)
 

@@ -192,7 +192,9 @@ class AgentHub:
         try:
             decision = await self._bus.execute(command)
         except (DecisionTimeout, LogUnavailable) as error:
+            # Where it was decided long ago, no event will come that says Start: connecting anew asks again.
             log.warning("acceptance of %s is not decided: %s", message.attempt_key, error)
+            session.close(m.CLOSE_UNAVAILABLE, f"the acceptance of {message.attempt_key} is not decided")
             return
         if decision.accepted:
             session.say(m.Start(attempt_key=message.attempt_key, epoch=message.epoch))

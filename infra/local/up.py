@@ -2,7 +2,6 @@
 
 import signal
 import subprocess
-import threading
 import time
 from types import FrameType
 
@@ -14,12 +13,9 @@ from infra.embedded.errors import ServerError
 from infra.embedded.process import resident_bytes
 from infra.embedded.supervised import Change, State
 from infra.embedded.supervisor import Supervisor
-from infra.local.demo import APP, SampleApp
-from infra.local.hints import show_hints
 from infra.local.installation import Installation
 from infra.local.screen import StartScreen
-from infra.local.showcase import Showcase
-from infra.local.traffic import SampleTraffic
+from infra.local.serving import serve_sample
 from infra.settings import Settings
 from infra.wiring.deployers import stop_targets
 
@@ -30,7 +26,7 @@ POLL_SECONDS = 0.1
 class Up:
     """One call of `sealane up`."""
 
-    def __init__(self, settings: Settings, console: Console, demo: bool) -> None:
+    def __init__(self, settings: Settings, console: Console, demo: bool | None) -> None:
         self._settings = settings
         self._console = console
         self._demo = demo
@@ -70,12 +66,7 @@ class Up:
         client = Client(self._settings.url, installation.key.admin_token)
         self._serving = True
         self._summary(supervisor)
-        sample = SampleApp(self._settings.data_path / APP, f"{self._settings.url}/git/{APP}.git")
-        with SampleTraffic(client, APP) as traffic:
-            if self._demo or not client.get("/api/v1/runs", app=APP, limit=1)["items"]:
-                Showcase(self._console, client, sample, traffic).run()
-            show_hints(self._console, client, sample.folder, self._settings.url)
-            threading.Event().wait()
+        serve_sample(self._console, client, self._settings, self._demo)
 
     def _start(self, supervisor: Supervisor) -> Installation:
         installation = Installation(self._settings)

@@ -83,11 +83,20 @@ def _of_views(facts: ViewFacts) -> Iterator[Metric]:
     delays = [((str(quantile),), delay) for quantile, delay in zip(QUANTILES, facts.delays, strict=False)]
     yield gauges("sealane_delivery_to_run_seconds", text, ("quantile",), delays)
     yield gauge("sealane_active_runs", "Runs that are not finished.", facts.counts.active_runs)
+    yield gauge("sealane_active_rollouts", "Rollouts that are not finished.", facts.counts.active_rollouts)
     yield gauge(
-        "sealane_pending_approvals", "Stages that wait for somebody's approval.", facts.counts.pending_approvals
+        "sealane_pending_approvals",
+        "Stages and rollouts that wait for somebody's approval.",
+        facts.counts.pending_approvals,
     )
     yield gauge("sealane_dead_letters", "Records in sealane.dead-letters.", facts.counts.dead_letters)
     yield gauge("sealane_log_gaps", "Places where lines of a job's log are missing, on record.", facts.counts.log_gaps)
+    told = facts.notifications
+    yield gauge("sealane_notifications_pending", "Notifications that are not delivered yet.", told.pending)
+    text = "How long the oldest of them waits."
+    yield gauge("sealane_notifications_oldest_pending_seconds", text, told.oldest_pending_seconds)
+    text = "Subscriptions that were disabled because their endpoint failed for days or is gone."
+    yield gauge("sealane_subscriptions_given_up", text, told.given_up)
     halted = [((where.topic, str(where.partition)), 1.0) for where in facts.halted]
     yield gauges("sealane_views_halted", "1: the views can't go on in this partition.", _PLACE, halted)
 

@@ -27,8 +27,16 @@ FROM runs r JOIN deliveries d ON d.delivery_id = r.delivery_id AND d.received_at
 WHERE r.created_at > now() - interval '10 minutes'
 """
 _COUNTS = """
-SELECT (SELECT count(*) FROM runs WHERE state <> 'finished'), (SELECT count(*) FROM approvals WHERE state = 'pending'),
+SELECT (SELECT count(*) FROM runs WHERE state <> 'finished'), (SELECT count(*) FROM rollouts WHERE state <> 'finished'),
+       (SELECT count(*) FROM approvals WHERE state = 'pending')
+       + (SELECT count(*) FROM rollout_approvals WHERE state = 'pending'),
        (SELECT count(*) FROM dead_letters), (SELECT count(*) FROM log_gaps)
+"""
+_NOTIFICATIONS = """
+SELECT (SELECT count(*) FROM notifications WHERE state = 'pending'),
+       (SELECT coalesce(extract(epoch FROM now() - min(queued_at)), 0)::float8 FROM notifications
+        WHERE state = 'pending'),
+       (SELECT count(*) FROM subscriptions WHERE NOT enabled AND disabled_code <> 'by-hand')
 """
 
 
@@ -43,9 +51,18 @@ class PoolFacts(NamedTuple):
 
 class Counts(NamedTuple):
     active_runs: int
+    active_rollouts: int
     pending_approvals: int
     dead_letters: int
     log_gaps: int
+
+
+class NotificationFacts(NamedTuple):
+    """`given_up` counts the subscriptions that were disabled because their endpoint failed or is gone."""
+
+    pending: int
+    oldest_pending_seconds: float
+    given_up: int
 
 
 class ViewFacts(NamedTuple):
@@ -58,6 +75,7 @@ class ViewFacts(NamedTuple):
     agents: dict[tuple[str, str, str], int]
     delays: tuple[float, ...]
     counts: Counts
+    notifications: NotificationFacts
     offsets: dict[TopicPartition, int]
     halted: tuple[TopicPartition, ...]
 
@@ -80,14 +98,17 @@ def _facts(connection: Connection) -> ViewFacts:
     agents |= {(region, pool, state): count for region, pool, state, count in connection.execute(_AGENTS).fetchall()}
     delays = connection.execute(_DELAYS, (list(QUANTILES),)).fetchone()
     counts = connection.execute(_COUNTS).fetchone()
+    notifications = connection.execute(_NOTIFICATIONS).fetchone()
     assert delays is not None
     assert counts is not None
+    assert notifications is not None
     places = connection.execute("SELECT topic, partition, next_offset, halted FROM projection_offsets").fetchall()
     return ViewFacts(
         pools,
         agents,
         tuple(delays[0] or ()),
         Counts(*counts),
+        NotificationFacts(*notifications),
         {TopicPartition(topic, number): offset for topic, number, offset, _ in places},
         tuple(TopicPartition(topic, number) for topic, number, _, reason in places if reason),
     )

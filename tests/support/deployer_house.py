@@ -71,7 +71,7 @@ class DeployerHouse:
             metrics=ConnectorMetrics(),
             threads=4,
         )
-        for loop in (connector.run, Keeper(targets, reports).run):
+        for loop in (connector.run, Keeper(targets, reports, resume_seconds=2).run):
             stop = threading.Event()
             thread = threading.Thread(target=loop, args=(stop,))
             thread.start()

@@ -12,7 +12,7 @@ from core.eventlog.chain import GENESIS, holds
 from core.eventlog.dead_letters import DeadLetter
 from core.eventlog.envelope import CommandEnvelope, EventEnvelope, Stream
 from core.eventlog.routing import decode_event, make_command, to_record
-from core.eventlog.serialization import Message
+from core.eventlog.serialization import Catalogue, Message
 from core.eventlog.topics import COMMANDS_TOPICS, DEAD_LETTERS_TOPIC, Topology, events_topic
 from core.ids import derived_id
 from core.ports import OutgoingRecord, Record, TopicPartition
@@ -73,13 +73,14 @@ class Plant:
         command_id: str | None = None,
         wants_reply: bool = False,
         hint: tuple[int, int] | None = None,
+        catalogue: Catalogue = COMMANDS,
     ) -> CommandEnvelope:
         return make_command(
             command_id=command_id or derived_id("test", next(self._numbers)),
             stream=Stream.parse(stream),
             region=region,
             command=message,
-            catalogue=COMMANDS,
+            catalogue=catalogue,
             actor="tester",
             correlation_id="trace",
             causation_id="cause",

@@ -12,6 +12,7 @@ from core.notifications.cdevents import Occurrence
 from core.notifications.notification import Notification, Tone, notification_of
 
 MOST_CHARACTERS = 1000
+TITLE_CHARACTERS = 250
 
 
 class Announcement(NamedTuple):
@@ -47,7 +48,7 @@ def notification(announcement: Announcement, url: str, subscription: str) -> Not
         occurrence,
         url,
         subscription,
-        title=title,
+        title=text(title, TITLE_CHARACTERS),
         app=app,
         environment=environment,
         region=region,
@@ -83,9 +84,9 @@ def purl(release: Release) -> str:
     return base
 
 
-def text(value: str) -> str:
+def text(value: str, most: int = MOST_CHARACTERS) -> str:
     """Not more of a text than a receiver wants to read."""
-    return value if len(value) <= MOST_CHARACTERS else f"{value[: MOST_CHARACTERS - 1]}…"
+    return value if len(value) <= most else f"{value[: most - 1]}…"
 
 
 def _short(value: Any) -> Any:

@@ -26,6 +26,7 @@ global
   nbthread 1
   maxconn 4000
   no strict-limits
+  noreuseport
   hard-stop-after {hard_stop}s
   spread-checks 0
 

@@ -6,9 +6,10 @@ another process, to which the old one hands its socket, so that no connection is
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -27,7 +28,7 @@ from agents.targets.haproxy.config import (
 )
 from agents.targets.haproxy.counts import Counts
 from agents.targets.haproxy.plan import Backend, Plan, Server
-from agents.targets.haproxy.runtime import ProxyGone, ProxyRefused, Runtime, ServerStatus, Stats
+from agents.targets.haproxy.runtime import ProxyGone, ProxyRefused, Runtime, ServerStatus
 from agents.targets.place import read_json, write_json
 
 HOST = "127.0.0.1"
@@ -39,6 +40,24 @@ class _Made(msgspec.Struct, frozen=True):
     """What the process of a directory was started with: see config.rendered_parts."""
 
     parts: dict[str, str]
+
+
+class Look(NamedTuple):
+    """What the running proxy says. All is empty where there is none, or where it does not answer.
+
+    `weights` are percent, `requests` counts since the set stands, both by set; `by_slot` since the process started.
+    """
+
+    process: str = ""
+    servers: tuple[ServerStatus, ...] = ()
+    weights: Mapping[str, int] = {}
+    requests: Mapping[str, int] = {}
+    by_slot: Mapping[str, int] = {}
+
+    @property
+    def ready(self) -> set[str]:
+        """Names of the servers that get requests, if their set does."""
+        return {each.name for each in self.servers if each.up and not each.draining}
 
 
 class Haproxy:
@@ -60,10 +79,11 @@ class Haproxy:
     def apply(self, plan: Plan) -> None:
         """Make it so, starting it where it isn't running. Doing it again changes nothing."""
         self._root.mkdir(parents=True, exist_ok=True)
-        self.note_requests()
+        look = self.look()
+        self.note_requests(look)
         write_json(self._root / "plan.json", plan)
         # Slots may have other sets now, which begin at 0.
-        self.note_requests()
+        self.note_requests(look)
         self._write_files(plan)
         current = self._current()
         if current is None:
@@ -73,32 +93,29 @@ class Haproxy:
         with _as_failure():
             self._bring_up_to_date(plan)
 
-    def alive(self) -> bool:
-        return self._current() is not None
-
-    def servers(self) -> tuple[ServerStatus, ...]:
-        """As the running proxy sees them; none where there is no proxy."""
-        return self._stats().servers
-
-    def weights(self) -> dict[str, int]:
-        """Percent by set, as the running proxy shares requests out."""
+    def look(self) -> Look:
+        """What it does just now, read from it."""
+        current = self._current()
+        if current is None:
+            return Look()
         try:
-            lines = self._runtime.table(BUCKETS_FILE)
+            stats = self._runtime.stats(BUCKETS_FILE)
         except ProxyGone:
-            return {}
-        by_slot = Counter(line.rpartition(" ")[2] for line in lines)
-        return {name: by_slot[slot] for name, slot in self._slots().items()}
+            return Look()
+        by_slot = Counter(line.rpartition(" ")[2] for line in stats.table)
+        slots = self._slots()
+        return Look(
+            process=current.place.name,
+            servers=stats.servers,
+            weights={name: by_slot[slot] for name, slot in slots.items()},
+            requests=self._counts.read(current.place.name, stats.requests, slots),
+            by_slot=stats.requests,
+        )
 
-    def requests(self) -> dict[str, int]:
-        """How many each set got since it stands."""
-        current = self._current()
-        return self._counts.read(current.place.name if current else "", self._stats().requests, self._slots())
-
-    def note_requests(self) -> None:
+    def note_requests(self, look: Look) -> None:
         """Write the counts down, so that they survive the process."""
-        current = self._current()
-        if current is not None:
-            self._counts.note(current.place.name, self._stats().requests, self._slots())
+        if look.process:
+            self._counts.note(look.process, look.by_slot, self._slots())
 
     def _slots(self) -> dict[str, str]:
         plan = self.plan()
@@ -112,12 +129,6 @@ class Haproxy:
         """At once: the connections of its users end."""
         for process in self._processes():
             process.kill()
-
-    def _stats(self) -> Stats:
-        try:
-            return self._runtime.stats()
-        except ProxyGone:
-            return Stats((), {})
 
     def _processes(self) -> list[Detached]:
         """Oldest first."""
@@ -184,7 +195,7 @@ class Haproxy:
                 self._runtime.replace_table(name, lines)
 
     def _sync_servers(self, plan: Plan) -> None:
-        there = {(each.slot, each.name): each for each in self._runtime.stats().servers}
+        there = {(each.slot, each.name): each for each in self._runtime.stats(BUCKETS_FILE).servers}
         wanted = {
             (slot_name(each.slot), server.name): (each, server) for each in plan.backends for server in each.servers
         }

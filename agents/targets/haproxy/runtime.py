@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-TIMEOUT_SECONDS = 5.0
+TIMEOUT_SECONDS = 2.0
 # One command line has to fit into the proxy's buffer.
 _LINES_AT_ONCE = 50
 
@@ -31,10 +31,11 @@ class ServerStatus(NamedTuple):
 
 
 class Stats(NamedTuple):
-    """`requests` counts by slot, since the process started."""
+    """`requests` counts by slot, since the process started; `table` are the lines of a map file in use."""
 
     servers: tuple[ServerStatus, ...]
     requests: dict[str, int]
+    table: list[str]
 
 
 class Runtime:
@@ -43,12 +44,6 @@ class Runtime:
     def __init__(self, directory: Path, name: str) -> None:
         self._directory = directory
         self._name = name
-
-    def answers(self) -> bool:
-        try:
-            return "Pid:" in self.ask("show info")
-        except ProxyGone:
-            return False
 
     def ask(self, command: str) -> str:
         try:
@@ -65,8 +60,10 @@ class Runtime:
         if said and not any(words in said for words in expected):
             raise ProxyRefused(f"the proxy refused '{command[:200]}': {said[:300]}")
 
-    def stats(self) -> Stats:
-        header, *rows = self.ask("show stat").splitlines()
+    def stats(self, file: str) -> Stats:
+        """In one question, because it is asked every second."""
+        counters, _, table = self.ask(f"show stat;show map {file}").partition("\n\n")
+        header, *rows = counters.splitlines()
         columns = header.removeprefix("# ").split(",")
         servers, requests = [], {}
         for row in rows:
@@ -75,12 +72,11 @@ class Runtime:
                 requests[values["pxname"]] = int(values["req_tot"] or 0)
             elif values["svname"] != "FRONTEND":
                 servers.append(_server(values))
-        return Stats(tuple(servers), requests)
+        return Stats(tuple(servers), requests, _lines(table))
 
     def table(self, file: str) -> list[str]:
         """The lines of a map file as they are in use."""
-        lines = self.ask(f"show map {file}").splitlines()
-        return [line.partition(" ")[2].strip() for line in lines if line.startswith("0x")]
+        return _lines(self.ask(f"show map {file}"))
 
     def replace_table(self, file: str, lines: Sequence[str]) -> None:
         """All lines at once: no request sees half of them."""
@@ -104,6 +100,11 @@ class Runtime:
                 yield connection
         finally:
             os.close(directory)
+
+
+def _lines(table: str) -> list[str]:
+    """Each comes with the address it has in memory."""
+    return [line.partition(" ")[2].strip() for line in table.splitlines() if line.startswith("0x")]
 
 
 def _server(values: dict[str, str]) -> ServerStatus:

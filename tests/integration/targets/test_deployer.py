@@ -125,6 +125,7 @@ def test_watched_deployment_goes_on_hearing_until_the_watch_ends(house: Deployer
     kill_instances(house)
 
     house.until(lambda: any(sum(s.restarts for s in each.status.sets) for each in house.health()))
+    assert not is_over(house)
     house.tell(d.WatchEnded(rollout_id=ROLLOUT, region="us-east", reason="quiet"))
     house.until(lambda: is_over(house))
 
@@ -181,6 +182,21 @@ def test_deployer_that_was_restarted_goes_on(house: DeployerHouse) -> None:
     assert by_set(house.report(2).status) == {"v1": (1, 50), "v2": (1, 50)}
     assert instance_pids(place_of(house))[0] == pids[0]
     assert all(each.restarts == 0 for each in house.report(2).status.sets)
+
+
+def test_way_back_is_gone_on_with_when_what_was_missing_is_there(house: DeployerHouse) -> None:
+    v1, v2 = house.world.packed_release("v1"), house.world.release("v2")
+    packed = house.world.objects.get(v1.artifact.location)
+    house.world.objects.delete(v1.artifact.location)
+    house.action(1, TargetState(sets=(instance_set(v2),)))
+    house.report(1)
+
+    house.action(2, TargetState(sets=(instance_set(v1),), at_once=True))
+    assert house.report(2).code == "artifact-unavailable"
+    assert by_set(target_of(house).status()) == {"v2": (1, 100)}
+
+    house.world.objects.put(v1.artifact.location, packed)
+    house.until(lambda: by_set(target_of(house).status()) == {"v1": (1, 100)})
 
 
 def test_other_regions_are_left_alone(house: DeployerHouse) -> None:

@@ -100,12 +100,6 @@ def test_target_says_what_a_release_runs_on(written: str, expected: s.Target) ->
     assert settings(target=f"target: {written}").target == expected
 
 
-def test_static_target_is_switched_at_once_unless_told_otherwise() -> None:
-    static = "target: {static: /srv/www}"
-    assert settings(target=static).strategy == s.Recreate()
-    assert settings("critical: true", target=static).strategy == s.BlueGreen(keep_old_seconds=0)
-
-
 def test_region_may_have_a_target_of_its_own() -> None:
     given = settings("targets: {eu: {process: ./eu}}")
     assert given.target_in("us") == s.ProcessTarget("./serve")

@@ -121,6 +121,10 @@ WRONG = {
         one(CHECK + "metric: memory, max: 1}]}", "strategy: {canary: {analysis: {interval: 5s}}}"),
         "6:25 conflicting-keys strategy.canary.analysis",
     ),
+    "checks that never get a sample": (
+        one("strategy: rolling", CHECK + "metric: memory, max: 1}]}"),
+        "6:24 analysis-unseen analysis.checks",
+    ),
     "a Prometheus without a scheme": (one("analysis: {source: 'prom:9090'}"), "5:24 bad-url analysis.source"),
     "a strategy longer than the deadline": (
         one("deadline: 20m", "strategy: canary"),

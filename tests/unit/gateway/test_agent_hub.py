@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from core.eventlog.envelope import CommandEnvelope, EventEnvelope, Position
 from core.eventlog.serialization import Message
 from core.pools import events as e
+from core.pools.commands import AcceptLease
 from core.pools.entries import QueueEntry
-from core.ports import Decision
+from core.ports import Decision, DecisionTimeout
 from core.protocol import messages as m
 from gateway.realtime.agent_hub import AgentHub
 from gateway.realtime.agent_session import AgentSession
@@ -31,6 +32,15 @@ class Decided:
 
     async def send(self, command: CommandEnvelope) -> Position:
         return Position("sealane.pools.commands", 0, 0)
+
+
+class Undecided(Decided):
+    """A bus whose pool lets agents connect, and then answers nothing in time."""
+
+    async def execute(self, command: CommandEnvelope, timeout_seconds: float = 10.0) -> Decision:
+        if command.type == AcceptLease.TYPE:
+            raise DecisionTimeout("no decision")
+        return await super().execute(command, timeout_seconds)
 
 
 class Tail:
@@ -62,13 +72,18 @@ class Tail:
             yield Position("sealane.pools.events", 0, 0), await self._events.get()
 
 
+async def correlation(run: str) -> str:
+    return ""
+
+
+def hub_of(bus: Decided, tail: Tail) -> AgentHub:
+    producer = MemoryAsyncProducer(MemoryLog())
+    return AgentHub(bus, producer, tail, TOPOLOGY, ManualClock(), lambda: "new", correlation, max_log_bytes=1)
+
+
 @asynccontextmanager
 async def connected(tail: Tail) -> AsyncIterator[AgentSession]:
-    async def correlation(run: str) -> str:
-        return ""
-
-    producer = MemoryAsyncProducer(MemoryLog())
-    hub = AgentHub(Decided(), producer, tail, TOPOLOGY, ManualClock(), lambda: "new", correlation, max_log_bytes=1)
+    hub = hub_of(Decided(), tail)
     running = asyncio.create_task(hub.run())
     session, _ = await hub.open(HELLO, "test")
     try:
@@ -118,3 +133,12 @@ async def test_end_of_an_earlier_connection_does_not_end_the_new_one() -> None:
         tail.put(offer(1))
         await asyncio.wait_for(session.next_message(), 30)
     assert not session.close_code
+
+
+async def test_agent_whose_acceptance_is_not_decided_connects_anew_instead_of_waiting_for_a_start_for_ever() -> None:
+    hub = hub_of(Undecided(), Tail())
+    session, _ = await hub.open(HELLO, "test")
+    await hub.take(session, m.AcceptLease(attempt_key=KEY, epoch=1))
+    await asyncio.wait_for(session.closing(), 30)
+    assert session.close_code == m.CLOSE_UNAVAILABLE
+    assert KEY in session.close_reason

@@ -202,8 +202,8 @@ def test_whatever_happens_nothing_is_lost_and_nothing_waits_for_ever(steps: list
     scene = subscription()
     for step, number in steps:
         _take(scene, step, number)
-        under_way = [each for each in scene.state.pending.values() if each.answer_by]
-        assert len(under_way) <= PARALLEL
+        assert len(scene.state.under_way) <= PARALLEL
+        assert scene.state.under_way.keys() <= scene.state.pending.keys()
     for _ in range(20_000):
         if scene.aggregate.deadline(scene.state) is None:
             break

@@ -124,10 +124,15 @@ CASES: list[tuple[str, Message, list[str], str]] = [
     (
         ROLLOUT_STREAM,
         RolloutFinished(
-            app="shop", environment="production", release_id="7-aaaaaaaa", outcome="rolled_back", origin=Origin("ann")
+            app="shop",
+            environment="production",
+            release_id="7-aaaaaaaa",
+            outcome="rolled_back",
+            detail="5% fail",
+            origin=Origin("ann"),
         ),
         ["rollout.finished"],
-        "shop to production: the rollout of 7-aaaaaaaa was rolled back",
+        "shop to production: the rollout of 7-aaaaaaaa was rolled back: 5% fail",
     ),
     (
         DEPLOYMENT_STREAM,
@@ -167,10 +172,11 @@ CASES: list[tuple[str, Message, list[str], str]] = [
     ),
     (
         DEPLOYMENT_STREAM,
-        deployment_finished("rolled_back", code="aborted", now_on=release(6)),
+        deployment_finished("aborted", code="aborted", now_on=release(6), touched=True),
         ["service.rolledback"],
         "shop in production (eu-west) was rolled back from 7-aaaaaaaa to 6-aaaaaaaa",
     ),
+    (DEPLOYMENT_STREAM, deployment_finished("aborted", code="aborted", now_on=release(6)), [], ""),
     (DEPLOYMENT_STREAM, deployment_finished("error", code="lock-lost"), [], ""),
     (
         DEPLOYMENT_STREAM,
@@ -303,6 +309,11 @@ def test_long_texts_are_cut() -> None:
     ((_, made),) = told(RUN_STREAM, r.RunFinished(app="shop", outcome="error", round=1, detail="x" * 5000))
     assert len(made.event["subject"]["content"]["errors"]) == 1000
     assert len(made.event["customData"]["detail"]) == 1000
+
+
+def test_long_titles_are_cut() -> None:
+    ((_, made),) = told(ROLLOUT_STREAM, RolloutHalted(code="c", detail="x" * 5000))
+    assert len(made.title) == 250
 
 
 def test_rules_find_an_event_that_breaks_them() -> None:

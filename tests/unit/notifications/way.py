@@ -12,10 +12,8 @@ from agents.connectors.notifications.dispatcher import Notifications
 from agents.connectors.notifications.sender import NotificationSender
 from agents.connectors.notifications.subscriptions import Subscriber, Subscriptions
 from core.aggregates import AGGREGATES
-from core.eventlog.envelope import EventEnvelope, Stream
-from core.eventlog.routing import make_command, to_record
+from core.eventlog.envelope import EventEnvelope
 from core.eventlog.serialization import Catalogue, Message
-from core.ids import derived_id
 from core.notifications.commands import SUBSCRIPTION_COMMANDS, CreateSubscription
 from core.notifications.events import SUBSCRIPTION_EVENTS, SubscriptionCreated
 from core.notifications.notification import Sink, Wanted
@@ -91,18 +89,7 @@ class Way:
         self.command(f"run/{run}", CancelRun(by="ann"), RUN_COMMANDS)
 
     def command(self, stream: str, command: Message, catalogue: Catalogue) -> None:
-        envelope = make_command(
-            command_id=derived_id("test", stream, command.TYPE, self.clock.now().isoformat()),
-            stream=Stream.parse(stream),
-            region="us-east",
-            command=command,
-            catalogue=catalogue,
-            actor="tester",
-            correlation_id="trace",
-            causation_id="cause",
-            issued_at=self.clock.now(),
-        )
-        self.plant.write(to_record(TOPOLOGY, envelope))
+        self.plant.send(self.plant.command(stream, command, catalogue=catalogue))
 
     def go(self, *handlers: Handler) -> None:
         working = handlers or (self.dispatcher, self.sender)

@@ -5,8 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from core.notifications.aggregate import SUBSCRIPTION
+from core.notifications.commands import SUBSCRIPTION_COMMANDS, CreateSubscription, Notify
+from core.notifications.notification import Notification, Sink
 from core.ports import TopicPartition
-from tests.support.counter import Add
+from tests.support.counter import Add, counter
 from tests.support.plant import OPTIONS, Plant
 
 RUNS_US = TopicPartition("sealane.runs.commands", 0)
@@ -108,4 +111,22 @@ def test_snapshot_that_is_too_large_costs_only_time(caplog: pytest.LogCaptureFix
     assert "too large" in caplog.text
     assert not plant.records("sealane.runs.snapshots")
     assert plant.types("run/a") == ["counter.added"] * 20
+    assert plant.restored_images() == plant.images(processor)
+
+
+def test_state_that_is_larger_than_any_event_may_be_is_checkpointed() -> None:
+    plant = Plant(
+        options=replace(OPTIONS, checkpoint_events=10), aggregates=(counter("run"), counter("app"), SUBSCRIPTION)
+    )
+    processor = plant.processor("p1")
+    sink = Sink("webhook", url="https://hooks.example.com")
+    made = [Notification(id=f"m{number}", type="x", event={"text": "x" * 100_000}, title="") for number in range(12)]
+    commands = (CreateSubscription(name="ops", sink=sink), *(Notify(notification=each) for each in made))
+    plant.send(*(plant.command("subscription/ops", each, catalogue=SUBSCRIPTION_COMMANDS) for each in commands))
+    plant.settle(processor)
+    add(plant, 10, "app/a")
+    plant.settle(processor)
+
+    sizes = [len(record.value or b"") for record in plant.records("sealane.catalog.snapshots")]
+    assert max(sizes) > 1_200_000
     assert plant.restored_images() == plant.images(processor)
