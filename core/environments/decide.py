@@ -15,7 +15,7 @@
 | waiting for                          | at the longest       | then                                             |
 |--------------------------------------|----------------------|--------------------------------------------------|
 | the lock's owner to renew            | 300 s                | the lock is released; the owner is told          |
-| the same, found more than 60 s late  | 300 s more, once     | nobody was there to hear the owner: as above     |
+| the same, found more than 10 s late  | 300 s more, once     | nobody was there to hear the owner: as above     |
 | a freeze to end, a window to open    | its time             | those that wait are granted, in order            |
 """
 
@@ -32,8 +32,8 @@ from core.environments.reasons import refusal
 from core.environments.state import Entry, EnvironmentState, Lock
 from core.eventlog.serialization import Message
 
-# The clocks' turn is never that late while processors run.
-AWAY: Final = timedelta(seconds=60)
+# No deadline is found so late while processors run. Whoever held the lock could not renew it then.
+AWAY: Final = timedelta(seconds=10)
 
 
 def decide(state: EnvironmentState, command: Any, now: datetime) -> tuple[Message, ...]:
@@ -123,9 +123,11 @@ def _leave(draft: Draft, command: c.LeaveEnvironment) -> None:
 
 
 def _note_release(draft: Draft, command: c.NoteRelease) -> None:
-    """A deployment that failed says what it went back to."""
-    lock = _held_by(draft, command.deployment_id)
+    """A deployment that failed says what it went back to. One that is too late is believed if nobody came since."""
     state = draft.state
+    last = state.expired
+    late = state.lock is None and last is not None and last.deployment_id == command.deployment_id
+    lock = last if late and last is not None else _held_by(draft, command.deployment_id)
     release = command.release
     rollback = lock.urgent or release.id != lock.release.id
     if release.id in state.quarantine and not lock.automatic and not rollback:

@@ -8,7 +8,7 @@ import msgspec
 
 from core.aggregate import CommandIgnored, CommandRejected
 from core.environments import events as e
-from core.environments.state import KEPT, QUARANTINED, Entry, EnvironmentState, Freeze, Kept, Lock, Watched
+from core.environments.state import KEPT, QUARANTINED, VISITORS, Entry, EnvironmentState, Freeze, Kept, Lock, Watched
 
 replace = msgspec.structs.replace
 
@@ -62,6 +62,10 @@ def _granted(state: EnvironmentState, event: e.LockGranted) -> None:
     _gone(state, event)
     state.epoch = event.epoch
     state.watched = None
+    state.expired = None
+    if not event.urgent:
+        others = tuple(each for each in state.visitors if each != event.rollout_id)
+        state.visitors = (*others, event.rollout_id)[-VISITORS:]
     state.lock = Lock(
         deployment_id=event.deployment_id,
         rollout_id=event.rollout_id,
@@ -82,6 +86,7 @@ def _renewed(state: EnvironmentState, event: e.LockRenewed) -> None:
 
 
 def _released(state: EnvironmentState, event: e.LockReleased) -> None:
+    state.expired = state.lock if event.expired else None
     state.lock = None
     state.timers.clear("lock")
     if event.watch_until is not None:

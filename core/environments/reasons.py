@@ -19,8 +19,9 @@ def _rollback_refusal(state: EnvironmentState, entry: Entry) -> tuple[str, str] 
     if state.current is None:
         return "nothing-to-roll-back-to", "no release was ever healthy here, so there is nothing to go back from or to"
     current = state.current
-    was_here = any(each.rollout_id == entry.rollout_id for each in state.kept)
-    if was_here and current.rollout_id != entry.rollout_id:
+    # Where a rollout takes back its own, there must be something of it, or nothing that is newer.
+    own = entry.rollout_id in state.visitors
+    if own and entry.rollout_id != current.rollout_id and entry.release.id != current.release.id:
         return "superseded", f"release {current.release.id} of rollout {current.rollout_id} has taken its place already"
     contract = [each.id for each in state.gone_over(entry.release.id) if each.incompatible_before]
     if contract and not entry.override_reason:

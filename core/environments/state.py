@@ -12,6 +12,7 @@ from core.ordered import IdleTimers, Timers
 
 KEPT: Final = 20
 QUARANTINED: Final = 500
+VISITORS: Final = 50
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -73,18 +74,21 @@ class EnvironmentState(msgspec.Struct, omit_defaults=True):
     """`id` is `<app>/<environment>/<region>`. Collections are replaced, never changed in place.
 
     `waiting` is in the order of the queue. `kept` are the last releases, oldest first, `current` is one of them.
-    `quarantine` says why, by release id. `watched` is the deployment that is done but still observed.
+    `quarantine` says why, by release id. `watched` is the deployment that is done but still observed. `visitors` are
+    the latest rollouts that deployed here, well or not. `expired` is the lock that ran out, until it is given again.
     """
 
     id: str
     epoch: int = 0
     lock: Lock | None = None
+    expired: Lock | None = None
     waiting: tuple[Entry, ...] = ()
     current: Kept | None = None
     kept: tuple[Kept, ...] = ()
     quarantine: dict[str, str] = {}
     freeze: Freeze | None = None
     watched: Watched | None = None
+    visitors: tuple[str, ...] = ()
     timers: Timers = msgspec.field(default_factory=Timers)
 
     def entry(self, deployment_id: str) -> Entry | None:

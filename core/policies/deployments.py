@@ -62,6 +62,7 @@ def end_deployment(topology: Topology, envelope: EventEnvelope, event: e.Deploym
         detail=event.detail,
         rollback_to=event.rollback_to,
         watching=event.watch_until is not None,
+        touched=event.touched,
     )
     return (_to_environment(event, left), _to_rollout(event.rollout_id, noted))
 

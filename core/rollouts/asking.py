@@ -9,7 +9,7 @@ from core.rollouts.notes import go_on
 from core.rollouts.returning import go_back
 from core.rollouts.state import Cause
 from core.rollouts.steering import STOP_LIMIT, steer
-from core.rollouts.waves import end_bake_early, start_bake, try_again
+from core.rollouts.waves import end_bake_early, start_bake
 
 
 def pause(draft: Draft, command: c.PauseRollout) -> None:
@@ -24,13 +24,11 @@ def resume(draft: Draft, command: c.ResumeRollout) -> None:
     state = draft.state
     if not state.paused and not state.halted:
         raise Rejected("rollout-not-paused", f"rollout {state.id} is neither paused nor halted")
-    halted, paused, bake = state.halted, state.paused, state.bake
+    paused, bake = state.paused, state.bake
     draft.tell(e.RolloutResumed(by=command.by))
     if paused:
         steer(draft, "resume", command.by)
-    if halted:
-        try_again(draft, command.by)
-    if draft.state.status == "baking" and bake is not None:
+    if state.status == "baking" and bake is not None:
         start_bake(draft, max((bake.until - draft.now).total_seconds(), 0))
     go_on(draft)
 
@@ -38,7 +36,7 @@ def resume(draft: Draft, command: c.ResumeRollout) -> None:
 def promote(draft: Draft, command: c.PromoteRollout) -> None:
     """The step that the deployments hold, or the bake between two waves, whichever it is."""
     state = draft.state
-    if state.status == "baking" and not state.of("failed", "breached", "back", "stuck"):
+    if state.status == "baking" and not state.of("failed", "unclear", "breached", "back", "stuck"):
         if state.paused or state.halted:
             draft.tell(e.RolloutResumed(by=command.by))
         end_bake_early(draft, command.by)

@@ -67,7 +67,10 @@ class ReportHook(Message, frozen=True, kw_only=True):
 
 
 class NoteDeployment(Message, frozen=True, kw_only=True):
-    """A deployment of the rollout finished (and is `watching`), its watch ended, or saw a breach. Said by a policy."""
+    """A deployment of the rollout finished (and is `watching`), its watch ended, or saw a breach. Said by a policy.
+
+    `touched`: it had asked something of the target, so an error leaves who knows what there.
+    """
 
     TYPE = "rollout.note_deployment"
     deployment_id: str
@@ -78,6 +81,7 @@ class NoteDeployment(Message, frozen=True, kw_only=True):
     detail: str = ""
     rollback_to: Release | None = None
     watching: bool = False
+    touched: bool = False
 
 
 class NoteRequests(Message, frozen=True, kw_only=True):

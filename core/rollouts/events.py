@@ -116,6 +116,7 @@ class RegionFinished(Message, frozen=True, kw_only=True):
     detail: str = ""
     rollback_to: Release | None = None
     watching: bool = False
+    touched: bool = False
 
 
 class WatchOver(Message, frozen=True, kw_only=True):

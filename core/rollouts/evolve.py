@@ -79,7 +79,7 @@ def _wave_started(state: RolloutState, event: e.WaveStarted) -> None:
         )
     if not goes_back:
         state.status = "deploying"
-        state.wave = event.index
+        state.wave = max(state.wave, event.index)
         state.bake = None
         state.timers.clear("bake")
 
@@ -98,7 +98,8 @@ def _region_finished(state: RolloutState, event: e.RegionFinished) -> None:
     elif event.outcome == "success":
         values |= {"status": "done", "rollback_to": event.rollback_to, "watching": event.watching}
     else:
-        values["status"] = "failed"
+        unclear = event.outcome == "error" and event.touched
+        values |= {"status": "unclear" if unclear else "failed", "rollback_to": event.rollback_to}
     _region(state, event.region, **values)
     if state.status == "deploying" and len(state.of("done")) == len(state.regions):
         state.status = "watching"
@@ -150,6 +151,7 @@ def _paused(state: RolloutState, event: e.RolloutPaused) -> None:
 
 def _resumed(state: RolloutState, event: e.RolloutResumed) -> None:
     state.paused = state.halted = False
+    state.resumed_by = event.by
     state.timers.clear("stop")
     _time_bake(state)
 

@@ -13,9 +13,11 @@ from core.rollouts.waves import go_forward
 def go_on(draft: Draft) -> None:
     """Whatever is next."""
     state = draft.state
+    if state.status == "finished":
+        return
     if state.status == "returning":
         go_on_back(draft)
-    elif state.kind == "rollback" and state.of("failed", "breached") and not state.of("running"):
+    elif state.kind == "rollback" and state.of("failed", "unclear", "breached") and not state.of("running"):
         _end_rollback(draft)
     else:
         go_forward(draft)
@@ -24,7 +26,7 @@ def go_on(draft: Draft) -> None:
 def _end_rollback(draft: Draft) -> None:
     """There is nothing to go back to from a rollback that failed; all regions have had their try."""
     state = draft.state
-    name = state.of("failed", "breached")[0]
+    name = state.of("failed", "unclear", "breached")[0]
     region = state.regions[name]
     finish(draft, "error", region.code or "rollback-failed", f"{name}: {region.detail}")
 
@@ -50,15 +52,16 @@ def _finished(draft: Draft, command: c.NoteDeployment) -> None:
             detail=command.detail,
             rollback_to=command.rollback_to,
             watching=command.watching,
+            touched=command.touched,
         )
     )
     state = draft.state
     region = state.regions[command.region]
     if region.status == "stuck" and region.code == "lock-lost" and region.returns < 3:
         start_return(draft, [command.region], state.cause)
-    elif region.status == "failed":
+    elif region.status in ("failed", "unclear"):
         why = f"{command.region}: {command.detail or command.outcome}"
-        _fail(draft, Cause(command.code or command.outcome, why))
+        _blame(draft, command.region, Cause(command.code or command.outcome, why))
     go_on(draft)
 
 
@@ -75,28 +78,23 @@ def _watched(draft: Draft, command: c.NoteDeployment) -> None:
         )
     )
     if breach:
-        _breach(draft, command.region, Cause(code, f"{command.region}, while watched: {command.detail or code}"))
+        _blame(draft, command.region, Cause(code, f"{command.region}, while watched: {command.detail or code}"))
     go_on(draft)
 
 
-def _breach(draft: Draft, region: str, cause: Cause) -> None:
-    """Under `halt` the others stay, but the region that is to blame goes back all the same."""
-    _fail(draft, cause)
-    state = draft.state
-    if state.status == "returning" or state.kind == "rollback":
-        return
-    if state.regions[region].rollback_to is not None and not state.goal.incompatible_before:
-        start_return(draft, [region], cause)
-
-
-def _fail(draft: Draft, cause: Cause) -> None:
+def _blame(draft: Draft, region: str, cause: Cause) -> None:
+    """Under `halt` the others stay, but the region that is to blame goes back all the same, if it must."""
     state = draft.state
     if state.status == "returning" or state.kind == "rollback":
         return
     if state.plan.on_failure == "rollback_all":
         go_back(draft, cause)
-    elif not state.halted:
+        return
+    if not state.halted:
         draft.tell(e.RolloutHalted(code=cause.code, detail=cause.detail, expires_at=draft.now + STOP_LIMIT))
+    found = state.regions[region]
+    if found.status != "failed" and found.rollback_to is not None and not state.goal.incompatible_before:
+        start_return(draft, [region], cause)
 
 
 def note_requests(draft: Draft, command: c.NoteRequests) -> None:

@@ -40,10 +40,12 @@ def go_on_back(draft: Draft) -> None:
 
 
 def _unwanted(state: RolloutState) -> list[str]:
-    """Regions that are on the release and shouldn't be. From a rollback there is no way back."""
+    """Regions that are (or may be) on the release and shouldn't be. From a rollback there is no way back."""
     if state.kind == "rollback":
         return []
-    return state.of("done", "breached") if state.plan.on_failure == "rollback_all" else state.of("breached")
+    if state.plan.on_failure == "rollback_all":
+        return state.of("done", "breached", "unclear")
+    return state.of("breached", "unclear")
 
 
 def _to_return(state: RolloutState) -> list[str]:
@@ -55,7 +57,7 @@ def _must_go_down(state: RolloutState) -> bool:
     """Not where some region stays on the release."""
     if not state.goal.incompatible_before or state.hook != "ok" or state.down:
         return False
-    return len(_to_return(state)) == len(state.of("done", "breached"))
+    return len(_to_return(state)) == len(state.of("done", "breached", "unclear"))
 
 
 def _can_go_down(state: RolloutState) -> bool:

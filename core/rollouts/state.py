@@ -18,11 +18,12 @@ RolloutStatus = Literal["new", "approval", "preparing", "deploying", "baking", "
 # running    its deployment is under way
 # done       it is on the release, and may still be watched
 # failed     its deployment ended without it: what was there before is still (or again) there
+# unclear    its deployment ended in an error, and nobody knows what it left there
 # breached   it was on the release when the watch found fault with it
 # returning  its rollback is under way
 # back       it is on what was there before
 # stuck      it could not go back
-RegionStatus = Literal["idle", "running", "done", "failed", "breached", "returning", "back", "stuck"]
+RegionStatus = Literal["idle", "running", "done", "failed", "unclear", "breached", "returning", "back", "stuck"]
 
 
 class RegionState(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -80,6 +81,7 @@ class RolloutState(msgspec.Struct, omit_defaults=True):
     hook: Literal["", "running", "ok", "failed"] = ""
     down: Literal["", "running", "ok", "failed"] = ""
     bake: BakeState | None = None
+    resumed_by: str = ""
     cause: Cause | None = None
     outcome: RolloutOutcome | None = None
     code: str = ""

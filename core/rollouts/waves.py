@@ -48,7 +48,7 @@ def way_down_taken(draft: Draft) -> str:
 def go_forward(draft: Draft) -> None:
     """The next wave, if nothing is in its way; the end after the last one's watch."""
     state = draft.state
-    if state.paused or state.halted:
+    if state.paused or state.halted or _try_again(draft):
         return
     if state.status == "preparing" and "running" not in (state.hook, state.down):
         start_wave(draft, 0)
@@ -90,11 +90,16 @@ def end_bake_early(draft: Draft, by: str) -> None:
     _end_bake(draft, by)
 
 
-def try_again(draft: Draft, by: str) -> None:
-    """What failed, as somebody wants it now: an automatic path's rules are not theirs."""
+def _try_again(draft: Draft) -> bool:
+    """What failed, as somebody wants it now (an automatic path's rules are not theirs): the earliest wave first, and
+    when nothing before it is under way. Answers whether anything must be tried again."""
     state = draft.state
-    regions = tuple(
-        name for name in state.of("failed", "back", "breached", "stuck") if state.regions[name].wave <= state.wave
-    )
-    if regions:
-        start_regions(draft, state.wave, regions, msgspec.structs.replace(state.origin, by=by, automatic=False))
+    failed = state.of("failed", "unclear", "back", "breached", "stuck")
+    if not failed or state.kind == "rollback":
+        return False
+    index = min(state.regions[name].wave for name in failed)
+    if not any(state.regions[name].wave < index for name in state.of("running", "returning")):
+        regions = tuple(name for name in failed if state.regions[name].wave == index)
+        by = state.resumed_by
+        start_regions(draft, index, regions, msgspec.structs.replace(state.origin, by=by, automatic=False))
+    return True

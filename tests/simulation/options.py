@@ -30,6 +30,7 @@ class Options:
     faults: tuple[str, ...]
     deliverers: int
     rollouts: int
+    lock_seconds: int
 
 
 FAULTS = (
@@ -77,4 +78,5 @@ def options_of(seed: int) -> Options:
         faults=faults,
         deliverers=random.randint(1, 2),
         rollouts=random.choice((0, 6, 20)),
+        lock_seconds=random.choice((8, 300)),
     )

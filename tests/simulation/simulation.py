@@ -5,6 +5,7 @@ again, and whatever was begun must come to its end within bounded time (liveness
 """
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import IO, Any
 
@@ -67,6 +68,16 @@ def _patches(world: World, spools: SpoolOs) -> dict[str, Any]:
         "agents.output_pump:os": SimpleNamespace(read=read),
         # Looking after targets every second would be most of what happens.
         "agents.deployer.keeping:PERIOD_SECONDS": 3.0,
+        **_locks(world.options.lock_seconds),
+    }
+
+
+def _locks(seconds: int) -> dict[str, Any]:
+    """Within minutes no lock of production would expire."""
+    return {
+        "core.environments.queue:LOCK_TTL": timedelta(seconds=seconds),
+        "core.environments.decide:LOCK_TTL": timedelta(seconds=seconds),
+        "core.deployments.beginning:RENEW_SECONDS": seconds / 3,
     }
 
 

@@ -20,11 +20,17 @@ ROOT = Path(__file__).parents[2]
 SEEDS = range(1, 17)
 # Where to start, so that the search is short, and how many seeds it may take from there.
 FOUND_WITHIN = {
-    "reply-before-commit": (1, 8),
-    "epoch-check-left-out": (34, 8),
-    "command-dropped-at-a-rebalance": (4, 8),
-    "snapshot-before-its-events": (1, 6),
-    "projection-offset-outside-its-transaction": (1, 8),
+    "reply-before-commit": (4, 8),
+    "epoch-check-left-out": (17, 8),
+    "command-dropped-at-a-rebalance": (5, 8),
+    "snapshot-before-its-events": (1, 8),
+    "projection-offset-outside-its-transaction": (3, 8),
+    "lock-given-to-whoever-asks": (3, 8),
+    "quarantine-forgotten": (4, 8),
+    "wave-before-the-last-has-baked": (2, 8),
+    "breach-without-consequence": (2, 8),
+    "deployment-hears-everybody": (14, 8),
+    "overtaken-deployer-goes-on": (13, 8),
 }
 
 

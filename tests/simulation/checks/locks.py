@@ -11,12 +11,14 @@ class Owner(NamedTuple):
 
 
 class LocksCheck(Check):
-    """`current` has the release that each environment says it is on, `owners` who holds its lock."""
+    """`current` has the release that each environment says it is on, `owners` who holds its lock. Whose lock has run
+    out (`_last`) may still say what it did, until the next has it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.owners: dict[str, Owner] = {}
         self.current: dict[str, str] = {}
+        self._last: dict[str, Owner] = {}
         self._epochs: dict[str, int] = {}
         self._left: set[str] = set()
         self._quarantine: dict[str, set[str]] = {}
@@ -38,6 +40,7 @@ class LocksCheck(Check):
         release = data["release"]["id"]
         if data.get("automatic") and release in self._quarantine.get(stream, ()):
             self.wrong(f"{stream} lets {new} in by itself with release {release}, which is in quarantine")
+        self._last.pop(stream, None)
         self.owners[stream] = new
         self._epochs[stream] = new.epoch
         self._granted[new] = stream
@@ -47,6 +50,8 @@ class LocksCheck(Check):
         if owner is None or owner.deployment_id != data["deployment_id"]:
             self.wrong(f"{stream} is given back by {data['deployment_id']}, and {owner} held it")
         self._left.add(data["deployment_id"])
+        if owner is not None and data.get("expired"):
+            self._last[stream] = owner
 
     def _left_without(self, stream: str, data: dict[str, Any]) -> None:
         self._left.add(data["deployment_id"])
@@ -57,7 +62,7 @@ class LocksCheck(Check):
             self.wrong(f"{stream} starts under epoch {data['epoch']}, which it was never given")
 
     def _release_changed(self, stream: str, data: dict[str, Any]) -> None:
-        owner = self.owners.get(stream)
+        owner = self.owners.get(stream, self._last.get(stream))
         if owner is None or owner.deployment_id != data["deployment_id"]:
             self.wrong(f"{stream} is on {data['release']['id']}, says {data['deployment_id']}; {owner} holds it")
         self.current[stream] = data["release"]["id"]

@@ -24,6 +24,7 @@ THREADED = (
     "agents.connectors.base",
     "agents.connectors.offsets",
     "agents.deployer.connector",
+    "agents.deployer.unreached",
 )
 
 

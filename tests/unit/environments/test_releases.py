@@ -145,6 +145,19 @@ def test_rollback_of_a_rollout_whose_place_another_has_taken_is_refused() -> Non
     assert "release r3 of rollout rollout-3" in refused.detail
 
 
+def test_rollout_that_lost_its_lock_may_restore_what_was_there() -> None:
+    scene = running("r1").when(enter("d2", "r2", "rollout-2")).later(seconds=300)
+    assert scene.one(e.LockReleased).expired
+    assert scene.when(rollback("b1", "r1", "rollout-2", automatic=True)).one(e.LockGranted).deployment_id == "b1"
+
+
+def test_rollout_that_lost_its_lock_to_another_that_went_on_restores_nothing() -> None:
+    scene = running("r1").when(enter("d2", "r2", "rollout-2")).when(enter("d3", "r3", "rollout-3"))
+    scene.later(seconds=300).when(note("d3", "r3"))
+    refused = scene.when(rollback("b1", "r1", "rollout-2", automatic=True)).one(e.DeploymentRefused)
+    assert refused.code == "superseded"
+
+
 def test_rollback_that_waits_while_another_rollout_takes_the_place_is_refused_then() -> None:
     scene = running("r1")
     deploy(scene, "d2", "r2", "rollout-2")

@@ -168,7 +168,13 @@ def test_release_that_is_not_to_blame_is_not_quarantined() -> None:
 def test_end_of_a_deployment_frees_the_environment_and_moves_the_rollout() -> None:
     until = NOW + timedelta(seconds=60)
     ended = deployed.DeploymentFinished(
-        **PLACE, rollout_id=ROLLOUT.id, release_id="r2", outcome="success", rollback_to=OLD, watch_until=until
+        **PLACE,
+        rollout_id=ROLLOUT.id,
+        release_id="r2",
+        outcome="success",
+        rollback_to=OLD,
+        watch_until=until,
+        touched=True,
     )
     left, noted = react(ended, DEPLOYMENT)
     assert left == Send(
@@ -184,6 +190,7 @@ def test_end_of_a_deployment_frees_the_environment_and_moves_the_rollout() -> No
         outcome="success",
         rollback_to=OLD,
         watching=True,
+        touched=True,
     )
 
 

@@ -110,6 +110,31 @@ def test_rollback_that_lost_its_lock_is_tried_again_but_not_for_ever() -> None:
     assert outcome(scene) == ("error", "lock-lost")
 
 
+def test_region_that_nobody_knows_anything_of_is_taken_back() -> None:
+    scene = begun()
+    lost = finish(scene, US, "error", code="lock-lost", detail="expired", touched=True)
+    scene.when(lost).then_types(e.RegionFinished, e.RolloutAborted, e.WaveStarted)
+    assert placed(scene) == {US: "r1"}
+    scene.when(finish(scene, US))
+    assert outcome(scene) == ("rolled_back", "lock-lost")
+    scene.check_restored()
+
+
+def test_region_that_nobody_knows_anything_of_is_taken_back_under_halt_too() -> None:
+    scene = begun(settings(waves=((US, EU), (AP,)), on_failure="halt"))
+    scene.when(finish(scene, US, "error", code="target-lost", detail="no answer", touched=True))
+    scene.then_types(e.RegionFinished, e.RolloutHalted, e.WaveStarted)
+    assert placed(scene) == {US: "r1"}
+    scene.when(finish(scene, US)).when(finish(scene, EU)).then_types(e.RegionFinished)
+    assert placed(scene.when(c.ResumeRollout(by="bob"))) == {US: "r2"}
+
+
+def test_error_before_anything_was_asked_of_the_target_needs_no_way_back() -> None:
+    scene = begun()
+    scene.when(finish(scene, US, "error", code="lock-timeout", detail="7 days"))
+    assert outcome(scene) == ("error", "lock-timeout")
+
+
 def test_region_where_somebody_else_went_on_needs_no_way_back() -> None:
     scene = second_wave()
     scene.when(fail(scene, EU)).when(finish(scene, AP, "aborted"))
@@ -161,6 +186,20 @@ def test_no_wave_begins_before_a_region_of_an_earlier_one_is_well_again() -> Non
     scene.when(breach(scene, US)).when(finish(scene, EU)).when(finish(scene, US))
     assert placed(scene.when(c.ResumeRollout(by="bob"))) == {US: "r2"}
     assert placed(scene.when(finish(scene, US))) == {AP: "r2"}
+
+
+def test_regions_that_failed_are_tried_again_in_the_order_of_their_waves() -> None:
+    plan = settings(waves=((US,), (EU,), (AP,)), on_failure="halt", watch_seconds=60)
+    scene = succeed(begun(plan), US, watching=True)
+    scene.when(breach(scene, US)).when(fail(scene, EU)).when(finish(scene, US))
+    assert placed(scene.when(c.ResumeRollout(by="bob"))) == {US: "r2"}
+    assert scene.one(e.WaveStarted).index == 0
+    scene.when(finish(scene, US))
+    wave = scene.one(e.WaveStarted)
+    assert (wave.index, placed(scene), wave.origin.by) == (1, {EU: "r2"}, "bob")
+    assert placed(scene.when(finish(scene, EU))) == {AP: "r2"}
+    scene.when(finish(scene, AP))
+    assert outcome(scene) == ("success", "")
 
 
 def test_abort_takes_all_back_by_that_persons_will() -> None:

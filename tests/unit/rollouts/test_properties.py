@@ -53,7 +53,7 @@ ACTIONS = some.lists(
         some.tuples(some.just("push_on"), some.integers(0, 5)),
         some.tuples(some.just("push_on"), some.integers(0, 5)),
         some.tuples(some.just("push_on"), some.integers(0, 5)),
-        some.tuples(some.just("deployment_ends"), some.integers(0, 2), OUTCOMES, CODES),
+        some.tuples(some.just("deployment_ends"), some.integers(0, 2), OUTCOMES, CODES, some.booleans()),
         some.tuples(some.just("watch_ends"), some.integers(0, 2), some.booleans()),
         some.tuples(some.just("hook_ends"), some.booleans()),
         some.tuples(some.just("somebody_approves"), PEOPLE, GROUPS, some.sampled_from((True, True, True, False))),
@@ -140,7 +140,9 @@ class World:
         self.waves.append(event)
         for placement in event.placements:
             assert placement.region not in self.live, "one deployment per region at a time"
-            assert not back or self.there[placement.region] == self.goal, "nothing goes back that is not there"
+            assert not back or self.there[placement.region] in (self.goal, "unclear"), (
+                "nothing goes back that isn't there"
+            )
             self.live[placement.region] = placement
             self.requests.pop(placement.region, None)
             self.watched.pop(placement.region, None)
@@ -170,8 +172,9 @@ class World:
             assert len(on_it) == 3
         if event.outcome in ("rolled_back", "rejected") and self.plan.on_failure == "rollback_all":
             assert not on_it or self.scene.state.kind == "rollback"
+            assert "unclear" not in self.there.values() or self.before is None
 
-    def deployment_ends(self, luck: int, outcome: str, code: str) -> None:
+    def deployment_ends(self, luck: int, outcome: str, code: str, touched: bool = True) -> None:
         if not self.live:
             return
         region = sorted(self.live)[luck % len(self.live)]
@@ -181,6 +184,8 @@ class World:
             self.there[region] = placement.release.id
         elif code == "superseded":
             self.there[region] = "another"
+        elif outcome == "error" and touched and not back:
+            self.there[region] = "unclear"
         watching = outcome == "success" and self.plan.watch_seconds > 0 and not back and self.goal != "r1"
         if watching:
             self.watched[region] = placement.deployment_id
@@ -192,6 +197,7 @@ class World:
             code="" if outcome == "success" else code,
             rollback_to=self.before,
             watching=watching,
+            touched=touched,
         )
         self.said.append(told)
         self.say(told)
