@@ -29,8 +29,8 @@ FOUND_WITHIN = {
     "quarantine-forgotten": (4, 8),
     "wave-before-the-last-has-baked": (2, 8),
     "breach-without-consequence": (2, 8),
-    "deployment-hears-everybody": (14, 8),
-    "overtaken-deployer-goes-on": (13, 8),
+    "deployment-hears-everybody": (42, 8),
+    "overtaken-deployer-goes-on": (26, 8),
 }
 
 
