@@ -21,7 +21,7 @@ SEEDS = range(1, 17)
 # Where to start, so that the search is short, and how many seeds it may take from there.
 FOUND_WITHIN = {
     "reply-before-commit": (4, 8),
-    "epoch-check-left-out": (17, 8),
+    "epoch-check-left-out": (67, 8),
     "command-dropped-at-a-rebalance": (5, 8),
     "snapshot-before-its-events": (1, 8),
     "projection-offset-outside-its-transaction": (3, 8),
