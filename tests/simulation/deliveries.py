@@ -30,6 +30,7 @@ from tests.simulation.world.world import World
 PEOPLE = ("ann", "bob", "eve")
 # What releases are worth: see world/sites.py.
 WORTHS = ("", "", "", "", "errors", "slow", "crash", "crash-later", "hook")
+IN_THE_FILE = ("dev", "production", "production")
 ENVIRONMENTS = ("dev", "staging", "production", "production", "mirror")
 APPROVED, REJECTED, STEERED, FROZEN, OVERRIDDEN, BACK = 0.75, 0.1, 0.15, 0.05, 0.3, 0.4
 
@@ -51,13 +52,15 @@ class Deliveries(Check):
         self._later = later
         self._number = 0
         self._here: dict[str, list[dict[str, Any]]] = {}
+        self._set: dict[str, None] = {}
         self.active = True
 
     def set_environments(self, app: str) -> None:
         """Half of the apps have theirs by the API, the others by the file that is pushed."""
+        self._set[app] = None
         wanted = environments(self._world.topology.regions, halting=self._random.random() < 0.4)
         command = SetEnvironments(environments=wanted, source="api", by="ann")
-        self._to_app(app, command)
+        self.to_app(app, command)
 
     def begin(self) -> None:
         options = self._world.options
@@ -72,7 +75,7 @@ class Deliveries(Check):
 
     def _ask(self) -> None:
         app = f"app{self._random.randrange(self._world.options.apps)}"
-        name = self._random.choice(ENVIRONMENTS)
+        name = self._random.choice(ENVIRONMENTS if app in self._set else IN_THE_FILE)
         by = self._random.choice(PEOPLE)
         known = self._here.get(f"{app}/{name}", [])
         if len(known) > 1 and self._random.random() < BACK:
@@ -80,7 +83,7 @@ class Deliveries(Check):
         else:
             origin = Origin(by=by, automatic=self._random.random() < 0.5)
             command = RequestRollout(environment=name, release=self._release(app, by), origin=origin)
-        self._to_app(app, command)
+        self.to_app(app, command)
 
     def _release(self, app: str, author: str) -> Release:
         """A new one, or one that was asked for before."""
@@ -155,7 +158,7 @@ class Deliveries(Check):
             command = OverrideFreeze(deployment_id=data["deployment_id"], by="eve", reason="simulated")
             self._later(10.0, lambda: self._to_environment(stream, command))
 
-    def _to_app(self, app: str, command: Message) -> None:
+    def to_app(self, app: str, command: Message) -> None:
         self._execute(Stream("app", app), self._world.topology.home_region, command, APP_COMMANDS)
 
     def _to_rollout(self, rollout: str, command: Message) -> None:

@@ -4,10 +4,11 @@ First pushes, people and faults together (safety is checked all along); then the
 again, and whatever was begun must come to its end within bounded time (liveness).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from tests.simulation.checks.all_checks import Checks
 from tests.simulation.engine.patches import patched
@@ -21,6 +22,8 @@ from tests.simulation.world.disk import SpoolOs, WorkerShutil, remove_root, temp
 from tests.simulation.world.executor import read
 from tests.simulation.world.network import dialler
 from tests.simulation.world.world import World
+
+PlayedT = TypeVar("PlayedT")
 
 # Approvals expire after 3 minutes, clocks may be 5 minutes wrong twice over, and what was refused is asked again.
 ENDS_WITHIN_SECONDS = 2400.0
@@ -44,15 +47,19 @@ class Result:
 
 
 def simulate(seed: int, trace_file: IO[str] | None = None) -> Result:
-    options = options_of(seed)
-    scheduler = Scheduler(seed)
+    return in_a_world(options_of(seed), _play, trace_file)
+
+
+def in_a_world(options: Options, play: Callable[[World], PlayedT], trace_file: IO[str] | None = None) -> PlayedT:
+    """What `play` makes of a world that is there only meanwhile."""
+    scheduler = Scheduler(options.seed)
     kernel = Kernel(scheduler, Trace(trace_file))
     root = temporary_root()
     try:
         world = World(kernel, options, root)
         spools = SpoolOs(world.disks)
         with patched(scheduler, _patches(world, spools)):
-            result = _play(world)
+            result = play(world)
             spools.close_all()
             world.unwind()
         return result
