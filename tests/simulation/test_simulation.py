@@ -1,5 +1,6 @@
 """A fixed set of simulated histories: each holds, each is the same every time, and planted bugs are found."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -87,3 +88,24 @@ def test_nothing_of_a_simulation_is_left_behind() -> None:
     simulate(4)
     assert (time.monotonic, time.sleep, pool.threading) == before
     assert pool.threading is threading
+
+
+def test_event_loop_of_another_thread_keeps_the_real_time() -> None:
+    """Servers of other tests run in this process too: one that asked the simulation's clock slept for hours."""
+    ticks: list[float] = []
+
+    async def tick(until: threading.Event) -> None:
+        while not until.is_set():
+            ticks.append(time.monotonic())
+            await asyncio.sleep(0.001)
+
+    done = threading.Event()
+    began = time.monotonic()
+    ticking = threading.Thread(target=lambda: asyncio.run(tick(done)), daemon=True)
+    ticking.start()
+    simulate(4)
+    done.set()
+    ticking.join(30)
+    assert not ticking.is_alive()
+    assert began <= min(ticks)
+    assert max(ticks) <= time.monotonic()

@@ -8,9 +8,10 @@ import gc
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from threading import get_ident
 from typing import Any
 
 from tests.simulation.engine import threads
@@ -36,11 +37,11 @@ def patched(scheduler: Scheduler, more: dict[str, Any]) -> Iterator[None]:
         module, _, attribute = place.partition(":")
         wanted[import_module(module), attribute] = value
     wanted |= {
-        (time, "monotonic"): lambda: MONOTONIC_START + scheduler.now,
-        (time, "time"): lambda: _wall_clock(scheduler),
-        (time, "time_ns"): lambda: int(_wall_clock(scheduler) * 1e9),
-        (time, "clock_gettime"): lambda _: MONOTONIC_START + scheduler.now,
-        (time, "sleep"): threads.sleep,
+        (time, "monotonic"): _here(time.monotonic, lambda: MONOTONIC_START + scheduler.now),
+        (time, "time"): _here(time.time, lambda: _wall_clock(scheduler)),
+        (time, "time_ns"): _here(time.time_ns, lambda: int(_wall_clock(scheduler) * 1e9)),
+        (time, "clock_gettime"): _here(time.clock_gettime, lambda _: MONOTONIC_START + scheduler.now),
+        (time, "sleep"): _here(time.sleep, threads.sleep),
     }
     before = {(module, name): getattr(module, name) for module, name in wanted}
     logged, collects = logging.root.manager.disable, gc.isenabled()
@@ -62,6 +63,12 @@ def patched(scheduler: Scheduler, more: dict[str, Any]) -> Iterator[None]:
         sys.unraisablehook = unraisable
         if collects:
             gc.enable()
+
+
+def _here(real: Callable[..., Any], simulated: Callable[..., Any]) -> Callable[..., Any]:
+    """Only the simulation's own thread lives in its time: in the others, servers of other tests may be running."""
+    own = get_ident()
+    return lambda *arguments: simulated(*arguments) if get_ident() == own else real(*arguments)
 
 
 def _wall_clock(scheduler: Scheduler) -> float:

@@ -1,6 +1,7 @@
 """Long commands show that they move, without a terminal too."""
 
 import io
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -11,7 +12,7 @@ from infra.long_work import long_work
 def test_without_a_terminal_a_line_is_written_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     said, now = io.StringIO(), [100.0]
     monkeypatch.setattr("infra.long_work.error_console", Console(file=said, width=200))
-    monkeypatch.setattr("infra.long_work.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("infra.long_work.time", SimpleNamespace(monotonic=lambda: now[0]))
     with long_work() as step:
         first, second = step("replaying", "events"), step("comparing", "rows")
         for done in range(0, 2600, 100):
