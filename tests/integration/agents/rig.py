@@ -233,7 +233,7 @@ class _Gateway:
         self._log, self._clock, self._max_log_bytes = log, clock, max_log_bytes
         config = uvicorn.Config(self._app(), host="127.0.0.1", port=port, log_config=None, ws="websockets-sansio")
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self._thread.start()
         while not self._server.started:
             assert self._thread.is_alive(), "uvicorn did not start"
@@ -243,7 +243,10 @@ class _Gateway:
         self._server.force_exit = self._server.should_exit = True
         self._thread.join(10)
         assert not self._thread.is_alive(), "uvicorn did not stop"
-        asyncio.run(self._tail.close())
+
+    async def _serve(self) -> None:
+        await self._server.serve()
+        await self._tail.close()
 
     def _app(self) -> FastAPI:
         producer = MemoryAsyncProducer(self._log, "gateway")
