@@ -76,9 +76,10 @@ class Detached:
         return pid if pid is not None and lives(pid) else None
 
     @property
-    def starting(self) -> bool:
-        """Whether somebody has just begun to start it: there is no pid file yet, but a holder of the lock."""
-        return self._noted() is None and self._is_held()
+    def runs(self) -> bool:
+        """Whether it lives, or is just being started: there is no pid file yet, but a holder of the lock."""
+        pid = self._noted()
+        return self._is_held() if pid is None else lives(pid)
 
     def signal(self, number: signal.Signals) -> None:
         """To the process and all of its group."""
@@ -110,9 +111,9 @@ class Detached:
     def _noted_soon(self) -> Pid | None:
         """A process that is just starting writes its pid in the next moment."""
         deadline = time.monotonic() + PID_FILE_SECONDS
-        while self.starting and time.monotonic() < deadline:
+        while (pid := self._noted()) is None and self._is_held() and time.monotonic() < deadline:
             time.sleep(0.01)
-        return self._noted()
+        return pid or self._noted()
 
     def _noted(self) -> Pid | None:
         _children.reap()

@@ -136,7 +136,7 @@ class Haproxy:
         return [Detached(path) for path in found]
 
     def _current(self) -> Detached | None:
-        living = [each for each in self._processes() if each.pid is not None or each.starting]
+        living = [each for each in self._processes() if each.runs]
         return living[-1] if living else None
 
     def _can_serve(self, process: Detached, plan: Plan) -> bool:
@@ -172,7 +172,7 @@ class Haproxy:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             pid = process.pid
-            if pid is None and not process.starting:
+            if not process.runs:
                 break
             with suppress(ProxyGone):
                 if pid is not None and f"Pid: {pid.number}\n" in self._runtime.ask("show info"):
@@ -183,7 +183,7 @@ class Haproxy:
 
     def _bury(self, keep: int) -> None:
         for process in self._processes()[:-keep]:
-            if process.pid is None and not process.starting:
+            if not process.runs:
                 for path in process.place.iterdir():
                     path.unlink(missing_ok=True)
                 process.place.rmdir()

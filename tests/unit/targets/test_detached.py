@@ -41,6 +41,18 @@ def test_it_is_found_by_others_and_leads_its_own_session(process: Detached) -> N
     assert os.getsid(found.number) == found.number != os.getsid(0)
 
 
+def test_it_runs_from_the_moment_it_was_started(tmp_path: Path) -> None:
+    for number in range(40):
+        process = Detached(tmp_path / str(number))
+        run(process, "exec sleep 60")
+        try:
+            while process.pid is None:
+                assert process.runs
+        finally:
+            process.kill()
+        assert not process.runs
+
+
 def test_there_is_only_one_in_a_place(process: Detached) -> None:
     run(process, "exec sleep 60")
 
@@ -51,7 +63,7 @@ def test_there_is_only_one_in_a_place(process: Detached) -> None:
 def test_it_is_gone_once_it_has_ended(process: Detached) -> None:
     run(process, "exit 3")
 
-    until(lambda: process.pid is None and not process.starting)
+    until(lambda: not process.runs)
     run(process, "exec sleep 60")
     until(lambda: process.pid)
 
