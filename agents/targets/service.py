@@ -2,7 +2,7 @@
 
 import time
 
-from agents.targets.base import Address, Interrupted, Order, Shifted, StaleEpoch, unheard
+from agents.targets.base import Address, Interrupted, Order, Shifted, StaleEpoch, TargetFailed, unheard
 from agents.targets.converging import Convergence
 from agents.targets.fleet import Fleet
 from agents.targets.haproxy.proxy import Look
@@ -24,6 +24,9 @@ class ServiceFleet:
 
     def converge(self, order: Order, interrupted: Interrupted, shifted: Shifted = unheard) -> TargetStatus:
         check(order)
+        if order.wish.mirror and not self._fleet.proxy.can_mirror():
+            detail = f"{order.where}: this HAProxy was built without Lua, so it can't mirror requests"
+            raise TargetFailed("mirror-unsupported", detail)
         return Convergence(self._fleet, order, interrupted, shifted).run()
 
     def status(self) -> TargetStatus:
