@@ -57,6 +57,8 @@ frontend users
   bind {host}:{port}
   acl known_client req.cook({cookie}) -m reg ^[0-9]{{1,2}}$
   acl sticky str(affinity),{choices} -m found
+  # A process that was replaced counts no server as usable, and still has to answer what comes on kept connections.
+  acl ending stopping
   http-request disable-l7-retry unless METH_GET || {{ method HEAD OPTIONS }}
   http-request track-sc0 int(1) table turns
   http-request set-var(txn.bucket) req.cook({cookie}) if sticky known_client
@@ -79,12 +81,12 @@ frontend mirrored
   default_backend nothing
 """
 _FALLBACK = """\
-  http-request set-var(txn.set) str(fallback{n}),{choices} unless {{ var(txn.set),nbsrv gt 0 }}
+  http-request set-var(txn.set) str(fallback{n}),{choices} unless {{ var(txn.set),nbsrv gt 0 }} || ending
 """
 _TAIL = """\
   acl greet var(txn.new_client) -m bool
   http-response add-header Set-Cookie "{cookie}=%[var(txn.bucket)]; Path=/; HttpOnly; SameSite=Lax" if greet
-  use_backend %[var(txn.set)] if {{ var(txn.set),nbsrv gt 0 }}
+  use_backend %[var(txn.set)] if {{ var(txn.set),nbsrv gt 0 }} || ending
   default_backend nothing
 """
 _BACKEND = """
