@@ -14,7 +14,10 @@ from infra.settings_command import settings_or_error
 
 
 def up(
-    demo: Annotated[bool, typer.Option("--demo", help="Push the sample app even if it has runs already.")] = False,
+    demo: Annotated[
+        bool | None,
+        typer.Option("--demo/--no-demo", help="The tour with the sample app: always, or never; else the first time."),
+    ] = None,
     brokers: Annotated[
         int | None, typer.Option(help="3: a broker, gateway, processors and worker in each region (SEALANE_BROKERS).")
     ] = None,

@@ -28,6 +28,7 @@ def finish(
             now_on=now_on,
             rollback_to=state.rollback_to,
             watch_until=watch_until,
+            touched=state.action > 0,
         )
     )
 

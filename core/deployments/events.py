@@ -281,7 +281,7 @@ class DeploymentFinished(Message, frozen=True, kw_only=True):
     """The end. `code` and `detail` say why it did not succeed. `now_on` is what has all traffic, if known.
 
     `rollback_to` is what was there before: a rollout that goes back after this begins a rollback to it. The lock is
-    given back by this event. `watch_until`: WatchStarted follows.
+    given back by this event. `watch_until`: WatchStarted follows. `touched`: it had asked something of the target.
     """
 
     TYPE = "deployment.finished"
@@ -297,6 +297,7 @@ class DeploymentFinished(Message, frozen=True, kw_only=True):
     now_on: Release | None = None
     rollback_to: Release | None = None
     watch_until: datetime | None = None
+    touched: bool = False
 
 
 EVENTS = Catalogue(

@@ -123,18 +123,20 @@ def _leave(draft: Draft, command: c.LeaveEnvironment) -> None:
 
 
 def _note_release(draft: Draft, command: c.NoteRelease) -> None:
+    """A deployment that failed says what it went back to."""
     lock = _held_by(draft, command.deployment_id)
     state = draft.state
     release = command.release
-    if release.id in state.quarantine and not lock.automatic:
+    rollback = lock.urgent or release.id != lock.release.id
+    if release.id in state.quarantine and not lock.automatic and not rollback:
         reason = "it was deployed by hand, and is healthy"
         draft.tell(e.QuarantineLifted(release_id=release.id, by=lock.by, reason=reason))
     changed = e.ReleaseChanged(
         release=release,
         deployment_id=lock.deployment_id,
         rollout_id=lock.rollout_id,
-        previous=state.before(release.id, rollback=lock.urgent),
-        rollback=lock.urgent,
+        previous=state.before(release.id, rollback=rollback),
+        rollback=rollback,
     )
     draft.tell(changed)
 

@@ -3,8 +3,10 @@
 PORT, HOST and VERSION come from the environment. `fault.json` beside this file breaks it on purpose; see faults.py.
 """
 
+import contextlib
 import json
 import os
+import select
 import signal
 import threading
 import time
@@ -45,9 +47,11 @@ class Service(ThreadingHTTPServer):
             (self._handlers.add if there else self._handlers.discard)(handler)
 
     def close_gently(self) -> None:
-        """Take no new connection; who is being answered gets the answer, who is idle is let go."""
+        """Who is connected or just connecting still gets an answer, who is idle is let go; then it is over."""
         self.closing = True
         self.shutdown()
+        while select.select([self.socket], [], [], 0)[0]:
+            self.handle_request()
         with self._lock:
             for handler in self._handlers:
                 handler.let_go()
@@ -74,10 +78,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def let_go(self) -> None:
         """What was sent already is still read and answered; then the connection ends."""
-        try:
+        with contextlib.suppress(OSError):  # It may have ended by itself.
             self.connection.shutdown(0)
-        except OSError:
-            pass  # It ended by itself.
 
     def do_GET(self) -> None:
         if self.path == "/healthz":

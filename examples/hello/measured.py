@@ -34,7 +34,7 @@ class Measured:
         name = "http_request_duration_seconds"
         lines += [f"# HELP {name} From the request to its answer.", f"# TYPE {name} histogram"]
         total = 0
-        for bound, count in zip((*BOUNDS, "+Inf"), buckets):
+        for bound, count in zip((*BOUNDS, "+Inf"), buckets, strict=True):
             total += count
             lines.append(f'{name}_bucket{{{version},le="{bound}"}} {total}')
         lines += [f"{name}_sum{{{version}}} {seconds:.6f}", f"{name}_count{{{version}}} {total}"]

@@ -1,14 +1,17 @@
-"""The commands of delivery, in the order people meet them."""
+"""What follows a build: approvals, and the commands of delivery, in the order people meet them."""
 
 import typer
 
 from gateway.cli import environments, rollouts
 from gateway.cli.analysis import analysis
+from gateway.cli.approvals import approvals, approve
 from gateway.cli.deployments import deployments
 from gateway.cli.releases import releases
 
 
 def add_delivery(cli: typer.Typer) -> None:
+    cli.command()(approve)
+    cli.command()(approvals)
     cli.command()(environments.envs)
     cli.command()(rollouts.deploy)
     cli.command()(rollouts.rollback)

@@ -67,13 +67,13 @@ def _rows(item: Json) -> Iterator[Json]:
             "since_at": place["since"],
             "by": place["by"],
             "before": previous.get("id"),
-            "now": _now(place),
+            "now": _now(item, place),
         }
 
 
-def _now(place: Json) -> str:
+def _now(item: Json, place: Json) -> str:
     """What a reader must know besides."""
-    words = []
+    words = [f"closed: {item['closed']['reason']}"] if item["closed"] else []
     if place["lock"]:
         words.append(f"{place['lock']['release_id']} is being deployed")
     words += [f"{each['release_id']} waits: {each['reason']}" for each in place["queue"]]

@@ -1,22 +1,23 @@
-"""Follows a run until it ends: a live picture with the newest log lines on a terminal, plain lines elsewhere."""
+"""Follows a run until it ends: on a terminal a live picture with rollouts and the newest log lines, else lines."""
 
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from gateway.cli import rollout_view
 from gateway.cli.client import Client
 from gateway.cli.errors import CliError, Exit
+from gateway.cli.rollout_live import FRAMES_PER_SECOND, RolloutFollower, teller
 from gateway.cli.run_view import mark, notes, title, verdict, whole
 
 Json = dict[str, Any]
 LOG_LINES = 12
-FRAMES_PER_SECOND = 8
 PREFIX_COLOURS = ("cyan", "magenta", "blue", "green", "yellow")
 
 
@@ -29,9 +30,10 @@ class Follower:
         self.document: Json | None = None
         self.lines: deque[Text] = deque(maxlen=LOG_LINES)
         self.error: BaseException | None = None
+        self.rollouts: dict[str, RolloutFollower] = {}
+        self.on_rollout: Callable[[Json], None] = lambda document: None
         self.on_line: Callable[[Text], None] = self.lines.append
         self.on_change: Callable[[Json], None] = lambda document: None
-        self.until: Callable[[Json], bool] = lambda document: False
 
     def start(self) -> list[threading.Thread]:
         threads = [threading.Thread(target=self._guard, args=(work,), daemon=True) for work in (self._watch, self._log)]
@@ -49,8 +51,17 @@ class Follower:
         for _, document in self._client.events(f"/api/v1/runs/{self.run_id}/watch"):
             self.document = document
             self.on_change(document)
-            if self.until(document):
-                return
+            self._follow_rollouts(document)
+        for rollout in self.rollouts.values():
+            rollout.thread.join(timeout=2)
+
+    def _follow_rollouts(self, document: Json) -> None:
+        for stage in document["stages"]:
+            rollout = stage["rollout"]
+            if rollout and stage["state"] == "deploying" and rollout["id"] not in self.rollouts:
+                follower = self.rollouts[rollout["id"]] = RolloutFollower(self._client, rollout["id"])
+                follower.on_change = self.on_rollout
+                follower.start()
 
     def _log(self) -> None:
         for line in run_log(self._client, self.run_id):
@@ -78,22 +89,23 @@ def log_line(line: Json) -> Text:
     return text.append_text(body)
 
 
-def follow(client: Client, run_id: str, console: Console, until: Callable[[Json], bool] | None = None) -> Json:
-    """Shows the run until it ends (or `until` says so of its document); answers with its last document.
+def follow(
+    client: Client, run_id: str, console: Console, beside: Callable[[], Sequence[RenderableType]] = tuple
+) -> Json:
+    """Shows the run until it ends, with its rollouts and what `beside` says; answers with its last document.
 
     Raises CliError when the connection breaks.
     """
     follower = Follower(client, run_id)
-    follower.until = until or follower.until
-    return _follow_live(follower, console) if console.is_terminal else _follow_plain(follower, console)
+    return _follow_live(follower, console, beside) if console.is_terminal else _follow_plain(follower, console)
 
 
-def _follow_live(follower: Follower, console: Console) -> Json:
+def _follow_live(follower: Follower, console: Console, beside: Callable[[], Sequence[RenderableType]]) -> Json:
     threads = follower.start()
     with Live(console=console, refresh_per_second=FRAMES_PER_SECOND, transient=True) as live:
         frame = 0
         while threads[0].is_alive():
-            live.update(_picture(follower, frame))
+            live.update(_picture(follower, frame, beside()))
             time.sleep(1 / FRAMES_PER_SECOND)
             frame += 1
     threads[1].join(timeout=2)
@@ -102,10 +114,13 @@ def _follow_live(follower: Follower, console: Console) -> Json:
     return document
 
 
-def _picture(follower: Follower, frame: int) -> RenderableType:
+def _picture(follower: Follower, frame: int, beside: Sequence[RenderableType]) -> RenderableType:
     if follower.document is None:
         return Text.assemble(mark("running", frame), f" waiting for run {follower.run_id}")
-    return Group(whole(follower.document, frame, only_live=True), Text(), *list(follower.lines))
+    rollouts = [each.document for each in list(follower.rollouts.values()) if each.document]
+    live = [rollout_view.whole(each, frame) for each in rollouts if each["state"] != "finished"]
+    run = whole(follower.document, frame, only_live=True)
+    return Group(run, *live, *beside, Text(), *list(follower.lines))
 
 
 def _follow_plain(follower: Follower, console: Console) -> Json:
@@ -120,9 +135,10 @@ def _follow_plain(follower: Follower, console: Console) -> Json:
 
     follower.on_line = lambda line: console.print(line, soft_wrap=True)
     follower.on_change = tell
+    follower.on_rollout = teller(console)
     watch, log = follower.start()
     watch.join()
-    log.join(timeout=2)
+    log.join(timeout=5)
     document = _result(follower)
     console.print(title(document))
     for note in notes(document):
@@ -133,11 +149,10 @@ def _follow_plain(follower: Follower, console: Console) -> Json:
 def _result(follower: Follower) -> Json:
     if follower.error is not None:
         raise follower.error
-    document = follower.document
-    if document is None or not (document["state"] == "finished" or follower.until(document)):
+    if follower.document is None or follower.document["state"] != "finished":
         raise CliError(
             f"the connection ended before the run did; it goes on: 'sealane show {follower.run_id}' tells how",
             Exit.UNAVAILABLE,
             "connection-lost",
         )
-    return document
+    return follower.document

@@ -9,7 +9,6 @@ from rich.text import Text
 
 from core.ports import LogUnavailable
 from gateway.cli import operations, runs
-from gateway.cli.approvals import approvals, approve
 from gateway.cli.apps import apps
 from gateway.cli.delivery_commands import add_delivery
 from gateway.cli.errors import CliError, Exit
@@ -31,7 +30,7 @@ def make_cli() -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    for command in (runs.run, runs.runs, runs.show, logs, runs.cancel, runs.rerun, approve, approvals):
+    for command in (runs.run, runs.runs, runs.show, logs, runs.cancel, runs.rerun):
         cli.command()(command)
     add_delivery(cli)
     cli.command()(lint)

@@ -15,6 +15,8 @@ Json = dict[str, Any]
 agents = typer.Typer(help="Build agents and the queue they serve.", invoke_without_command=True)
 deliveries = typer.Typer(help="Webhook deliveries and what became of each.", invoke_without_command=True)
 events = typer.Typer(help="The audit trail: every event.", invoke_without_command=True)
+# Where somebody went past a rule on purpose.
+_MARKED = ("environment.freeze_overridden",)
 _MISSED = 200
 _REMEMBERED = 5000
 Limit = Annotated[int, typer.Option(help="How many.", min=1, max=200)]
@@ -179,8 +181,9 @@ class _Shown:
 
 def _print_event(event: Json) -> None:
     time = event["recorded_at"][11:23]
+    style = "bold red" if event["type"] in _MARKED else "cyan"
     console.print(
-        f"[dim]{time}[/dim] [cyan]{event['type']:<26}[/cyan] {event['stream']} [dim]v{event['stream_version']}"
+        f"[dim]{time}[/dim] [{style}]{event['type']:<26}[/{style}] {event['stream']} [dim]v{event['stream_version']}"
         f" by {event['actor']} at {event['position']} chain {event['chain'][:12]}[/dim]",
         soft_wrap=True,
     )

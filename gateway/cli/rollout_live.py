@@ -2,20 +2,20 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
 from gateway.cli import deployment_view
 from gateway.cli.client import Client
 from gateway.cli.errors import CliError, Exit
-from gateway.cli.live import FRAMES_PER_SECOND
 from gateway.cli.rollout_view import approval_line, name_of, rollout_mark, title, verdict, whole
 
 Json = dict[str, Any]
+FRAMES_PER_SECOND = 8
 Draw = Callable[[Json, int], RenderableType]
 News = tuple[tuple[Any, ...], Text]
 
@@ -30,11 +30,11 @@ class RolloutFollower:
         self.error: BaseException | None = None
         self.on_change: Callable[[Json], None] = lambda document: None
         self.until: Callable[[Json], bool] = lambda document: False
+        self.thread = threading.Thread(target=self._guard, daemon=True)
 
     def start(self) -> threading.Thread:
-        thread = threading.Thread(target=self._guard, daemon=True)
-        thread.start()
-        return thread
+        self.thread.start()
+        return self.thread
 
     def result(self) -> Json:
         """The last document. Raises CliError when the connection broke before the end."""
@@ -57,19 +57,10 @@ class RolloutFollower:
             self.error = error
 
 
-def follow_rollout(
-    client: Client, rollout_id: str, console: Console, below: Callable[[], Sequence[RenderableType]] = tuple
-) -> Json:
-    """Shows it until its end, and what `below` says under the live picture; answers with its last document.
-
-    Raises CliError when the connection breaks.
-    """
+def follow_rollout(client: Client, rollout_id: str, console: Console) -> Json:
+    """Shows it until its end; answers with its last document. Raises CliError when the connection breaks."""
     follower = RolloutFollower(client, rollout_id)
-
-    def draw(document: Json, frame: int) -> RenderableType:
-        return Group(whole(document, frame), *below())
-
-    return _live(follower, console, draw) if console.is_terminal else _plain(follower, console, None)
+    return _live(follower, console, whole) if console.is_terminal else _plain(follower, console, None)
 
 
 def follow_deployment(client: Client, deployment: Json, console: Console) -> Json:
@@ -106,20 +97,26 @@ def _live(follower: RolloutFollower, console: Console, draw: Draw) -> Json:
 
 
 def _plain(follower: RolloutFollower, console: Console, region: str | None) -> Json:
-    said: set[tuple[Any, ...]] = set()
-
-    def tell(document: Json) -> None:
-        for key, line in news(document):
-            if key not in said and (region is None or key[0] == region):
-                said.add(key)
-                console.print(line, soft_wrap=True)
-
-    follower.on_change = tell
+    follower.on_change = teller(console, region)
     follower.start().join()
     document = follower.result()
     if region is None:
         console.print(title(document), soft_wrap=True)
     return document
+
+
+def teller(console: Console, region: str | None = None) -> Callable[[Json], None]:
+    """Prints what a document tells that those before it did not; of one region, or all."""
+    said: set[tuple[Any, ...]] = set()
+
+    def tell(document: Json) -> None:
+        for key, line in news(document):
+            known = (document["id"], *key)
+            if known not in said and (region is None or key[0] == region):
+                said.add(known)
+                console.print(line, soft_wrap=True)
+
+    return tell
 
 
 def news(document: Json) -> Iterator[News]:

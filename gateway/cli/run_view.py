@@ -113,6 +113,8 @@ def jobs(run: Json, frame: int = 0, only_live: bool = False) -> Iterator[Text]:
             if only_live and job["state"] not in ("queued", "offered", "running"):
                 continue
             yield from _job_lines(job, frame)
+        if stage["rollout"] and not only_live:
+            yield rollout_line(run, stage, frame)
 
 
 def _job_lines(job: Json, frame: int) -> Iterator[Text]:
@@ -125,6 +127,18 @@ def _job_lines(job: Json, frame: int) -> Iterator[Text]:
     yield line
     for step in job["steps"]:
         yield _step_line(step, frame)
+
+
+def rollout_line(run: Json, stage: Json, frame: int = 0) -> Text:
+    """The rollout by which a stage deploys, in short, and how to see all of it."""
+    rollout = stage["rollout"]
+    word = verdict(rollout)
+    line = Text.assemble("  ", mark(verdict(stage), frame), " ", (stage["name"], "bold"))
+    line.append(f"  {rollout['strategy']} of {rollout['release_id']} to {rollout['environment']}: ")
+    line.append(word.replace("_", " "), STATE_STYLE.get(word, ""))
+    if rollout["reason"]:
+        line.append(f"  {rollout['reason']}", "yellow")
+    return line.append(f"  sealane deployments show '{run['app']}@{rollout['number']}'", "dim")
 
 
 def _step_line(step: Json, frame: int) -> Text:

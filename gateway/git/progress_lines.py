@@ -43,10 +43,21 @@ def told_enough(run: RunDetail) -> str | None:
     if run.state == "finished":
         return ""
     if run.state == "waiting":
-        stages = [stage.name for stage in run.stages if stage.state == "waiting_approval"]
-        commands = "; ".join(f"sealane approve {run.id} {stage}" for stage in stages)
+        waiting = [stage for stage in run.stages if stage.state == "waiting_approval" or _waits_for_people(stage)]
+        commands = "; ".join(_approve(run, stage) for stage in waiting)
         return f"sealane: the run goes on when it is approved: {commands}"
     return None
+
+
+def _waits_for_people(stage: Stage) -> bool:
+    """Its rollout does."""
+    return stage.state == "deploying" and stage.rollout is not None and stage.rollout.state == "waiting_approval"
+
+
+def _approve(run: RunDetail, stage: Stage) -> str:
+    if _waits_for_people(stage) and stage.rollout is not None:
+        return f"sealane approve '{run.app}@{stage.rollout.number}'"
+    return f"sealane approve {run.id} {stage.name}"
 
 
 def _before_the_stages(run: RunDetail) -> Iterator[Line]:

@@ -22,6 +22,9 @@ async def run_documents(gateway: GatewayState, run_id: str) -> AsyncGenerator[Ru
             document = await run_detail(gateway.services.db, run_id)
             if document is None:
                 return
+            rollouts = (stage.rollout.id for stage in document.stages if stage.rollout is not None)
+            if watch.follow(f"rollout/{rollout}" for rollout in rollouts):
+                continue
             pause = asyncio.get_running_loop().time() + MIN_SECONDS_BETWEEN
             if document.version > version:
                 version = document.version

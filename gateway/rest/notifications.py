@@ -14,7 +14,6 @@ from gateway.rest.answers import Json, answers, decided, decides
 from gateway.rest.paging import Cursor, Limit
 from gateway.rest.permissions import API
 from gateway.rest.subscriptions import existing_subscription, subscription_target
-from gateway.state import GatewayState
 from projections.queries import notifications as queries
 from projections.queries.notification_types import NotificationDetail, NotificationLine, NotificationState
 from projections.queries.types import Page
@@ -67,27 +66,16 @@ async def get_notification(name: NamePart, delivery: IdPart, gateway: Gateway) -
 async def redeliver_notification(name: NamePart, delivery: IdPart, gateway: Gateway, write: Writing) -> Json:
     """Deliver it (again) now, under the same id. One that waits for its next attempt waits no longer."""
     found = await _existing(gateway, name, delivery)
-    notification = Notification(
-        id=found.id,
-        type=found.type,
-        event=msgspec.json.decode(found.event),
-        title=found.title,
-        app=found.app,
-        environment=found.environment,
-        region=found.region,
-        link=found.link,
-        tone=found.tone,
-    )
-    return await _send(gateway, write, name, notification)
+    return await _send(gateway, write, name, found.notification())
 
 
-async def _send(gateway: GatewayState, write: Writing, name: str, notification: Notification) -> Json:
+async def _send(gateway: Gateway, write: Writing, name: str, notification: Notification) -> Json:
     command = Notify(notification=notification, manual=True)
     answer = await write.decide(subscription_target(gateway, name), command)
     return decided(answer, 200, Sending(name, notification.id, str(answer.decision.position)))
 
 
-async def _existing(gateway: GatewayState, name: str, delivery: str) -> NotificationDetail:
+async def _existing(gateway: Gateway, name: str, delivery: str) -> NotificationDetail:
     """Raises 404 `subscription-unknown` or `notification-unknown`."""
     await existing_subscription(gateway, name)
     found = await queries.get_notification(gateway.services.db, name, delivery)
@@ -96,5 +84,5 @@ async def _existing(gateway: GatewayState, name: str, delivery: str) -> Notifica
     return found
 
 
-def _source(gateway: GatewayState) -> str:
+def _source(gateway: Gateway) -> str:
     return gateway.services.settings.public_url

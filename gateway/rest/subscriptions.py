@@ -21,7 +21,6 @@ from gateway.errors import ApiError
 from gateway.rest.answers import Json, answers, decided, decides
 from gateway.rest.permissions import API
 from gateway.rest.subscription_inputs import Disabling, NewSubscription, Rotation, SubscriptionChanges
-from gateway.state import GatewayState
 from gateway.writes import Target
 from projections.queries import notifications as queries
 from projections.queries.notification_types import Subscription
@@ -106,7 +105,7 @@ async def rotate_secret(name: NamePart, gateway: Gateway, write: Writing, body: 
     return decided(await write.decide(subscription_target(gateway, name), command))
 
 
-async def existing_subscription(gateway: GatewayState, name: str) -> Subscription:
+async def existing_subscription(gateway: Gateway, name: str) -> Subscription:
     """Raises 404 `subscription-unknown`."""
     found = await queries.get_subscription(gateway.services.db, name)
     if found is None:
@@ -114,5 +113,5 @@ async def existing_subscription(gateway: GatewayState, name: str) -> Subscriptio
     return found
 
 
-def subscription_target(gateway: GatewayState, name: str) -> Target:
+def subscription_target(gateway: Gateway, name: str) -> Target:
     return Target(Stream("subscription", name), gateway.services.topology.home_region, SUBSCRIPTION_COMMANDS)

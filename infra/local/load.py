@@ -57,8 +57,10 @@ class LoadGenerator:
 
     def stop(self, name: str) -> Tally:
         """Send no more; returns when all that is under way is answered (or given up)."""
-        task = self._tasks.pop(name, None)
+        task = self._tasks.get(name)
         if task is not None:
+            asyncio.run_coroutine_threadsafe(_cancelled(task), self._loop).result()
+            self._tasks.pop(name, None)
             asyncio.run_coroutine_threadsafe(_ended(task), self._loop).result()
         return self.tally(name)
 
@@ -67,6 +69,7 @@ class LoadGenerator:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """What is being sent now."""
         return tuple(self._tasks)
 
 
@@ -74,8 +77,11 @@ async def _begun(load: Load, tally: Tally) -> "asyncio.Task[None]":
     return asyncio.create_task(_send(load, tally))
 
 
-async def _ended(task: "asyncio.Task[None]") -> None:
+async def _cancelled(task: "asyncio.Task[None]") -> None:
     task.cancel()
+
+
+async def _ended(task: "asyncio.Task[None]") -> None:
     await asyncio.wait({task})
 
 

@@ -12,11 +12,16 @@ from infra.local.traffic import SampleTraffic
 from infra.settings import Settings
 
 
-def serve_sample(console: Console, client: Client, settings: Settings, demo: bool) -> None:
+def serve_sample(console: Console, client: Client, settings: Settings, demo: bool | None) -> None:
     """Stays until it is interrupted. `demo`: tells the story even where the sample has runs already."""
     sample = SampleApp(settings.data_path / APP, f"{settings.url}/git/{APP}.git")
     with SampleTraffic(client, APP) as traffic:
-        if demo or not client.get("/api/v1/runs", app=APP, limit=1)["items"]:
+        if _wants_tour(client, demo):
             Showcase(console, client, sample, traffic).run()
         show_hints(console, client, sample.folder, settings.url)
         threading.Event().wait()
+
+
+def _wants_tour(client: Client, demo: bool | None) -> bool:
+    """By default the first time only."""
+    return not client.get("/api/v1/runs", app=APP, limit=1)["items"] if demo is None else demo

@@ -5,6 +5,7 @@ Nobody asks when nothing is rolled out, so that an idle platform is idle.
 
 import threading
 import time
+from collections import Counter
 from types import TracebackType
 from typing import Any
 
@@ -56,7 +57,9 @@ class SampleTraffic:
         answered, own = sum(each.answered for each in tallies), sum(each.app_failures for each in tallies)
         failed = sum(each.platform_failures for each in tallies)
         text = Text(f"{answered + own + failed} requests of users: {own} failed in the application, ")
-        return text.append(f"{failed} for the platform's sake", "green" if not failed else "bold red")
+        text.append(f"{failed} for the platform's sake", "green" if not failed else "bold red")
+        problems = Counter(problem for each in tallies for problem in each.problems)
+        return text.append("".join(f"\n  {count} x {problem}" for problem, count in problems.most_common(3)))
 
     @property
     def _names(self) -> tuple[str, ...]:
@@ -70,14 +73,14 @@ class SampleTraffic:
                 continue  # The platform says so itself where it is away.
 
     def _places(self) -> dict[str, str]:
-        """Addresses by `<environment> <region>`."""
+        """Addresses by `<environment> <region>`. Nobody knows of a place before its first release is there."""
         found: dict[str, str] = {}
         for environment in self._client.get("/api/v1/environments", app=self._app)["items"]:
             if environment["rollouts"]:
                 found |= {
                     f"{environment['name']} {place['region']}": place["address"]
                     for place in environment["places"]
-                    if place["address"]
+                    if place["address"] and place["release"]
                 }
         return found
 

@@ -26,7 +26,7 @@ POLL_SECONDS = 0.1
 class Up:
     """One call of `sealane up`."""
 
-    def __init__(self, settings: Settings, console: Console, demo: bool) -> None:
+    def __init__(self, settings: Settings, console: Console, demo: bool | None) -> None:
         self._settings = settings
         self._console = console
         self._demo = demo

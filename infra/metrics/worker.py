@@ -83,8 +83,11 @@ def _of_views(facts: ViewFacts) -> Iterator[Metric]:
     delays = [((str(quantile),), delay) for quantile, delay in zip(QUANTILES, facts.delays, strict=False)]
     yield gauges("sealane_delivery_to_run_seconds", text, ("quantile",), delays)
     yield gauge("sealane_active_runs", "Runs that are not finished.", facts.counts.active_runs)
+    yield gauge("sealane_active_rollouts", "Rollouts that are not finished.", facts.counts.active_rollouts)
     yield gauge(
-        "sealane_pending_approvals", "Stages that wait for somebody's approval.", facts.counts.pending_approvals
+        "sealane_pending_approvals",
+        "Stages and rollouts that wait for somebody's approval.",
+        facts.counts.pending_approvals,
     )
     yield gauge("sealane_dead_letters", "Records in sealane.dead-letters.", facts.counts.dead_letters)
     yield gauge("sealane_log_gaps", "Places where lines of a job's log are missing, on record.", facts.counts.log_gaps)

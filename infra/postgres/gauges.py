@@ -27,7 +27,9 @@ FROM runs r JOIN deliveries d ON d.delivery_id = r.delivery_id AND d.received_at
 WHERE r.created_at > now() - interval '10 minutes'
 """
 _COUNTS = """
-SELECT (SELECT count(*) FROM runs WHERE state <> 'finished'), (SELECT count(*) FROM approvals WHERE state = 'pending'),
+SELECT (SELECT count(*) FROM runs WHERE state <> 'finished'), (SELECT count(*) FROM rollouts WHERE state <> 'finished'),
+       (SELECT count(*) FROM approvals WHERE state = 'pending')
+       + (SELECT count(*) FROM rollout_approvals WHERE state = 'pending'),
        (SELECT count(*) FROM dead_letters), (SELECT count(*) FROM log_gaps)
 """
 _NOTIFICATIONS = """
@@ -49,6 +51,7 @@ class PoolFacts(NamedTuple):
 
 class Counts(NamedTuple):
     active_runs: int
+    active_rollouts: int
     pending_approvals: int
     dead_letters: int
     log_gaps: int

@@ -78,8 +78,15 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     quarantine: tuple[Quarantined, ...] = ()
 
 
+class Closed(msgspec.Struct, frozen=True, kw_only=True):
+    """By its own settings (freezes, deployment windows) nothing but a rollback begins until `opens_at`."""
+
+    reason: str
+    opens_at: datetime | None
+
+
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
-    """`declared`: the app still names it. `rollouts` are those under way."""
+    """`declared`: the app still names it. `rollouts` are those under way. `closed` says why nothing may begin now."""
 
     app: str
     name: str
@@ -90,6 +97,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     waves: tuple[tuple[str, ...], ...]
     places: tuple[Place, ...]
     rollouts: tuple[Rollout, ...] = ()
+    closed: Closed | None = None
 
 
 class EnvironmentDetail(Environment, frozen=True, kw_only=True):

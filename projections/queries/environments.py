@@ -1,6 +1,7 @@
 """What is deployed where, and what was: the environments of all apps, from one look at each table."""
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -8,9 +9,11 @@ from sqlalchemy import RowMapping, select
 
 from core.environments.settings import EnvironmentSettings
 from core.environments.state import EnvironmentState
+from core.environments.windows import closed
 from projections.queries.briefs import brief, short, strategy_of
 from projections.queries.database import ReadSide, Snapshot, convert, sql
 from projections.queries.environment_types import (
+    Closed,
     Environment,
     EnvironmentDetail,
     Freeze,
@@ -99,6 +102,7 @@ class _Found(msgspec.Struct, frozen=True, kw_only=True):
             waves=settings.waves or (settings.regions,),
             places=self._places(row["app"], settings.name, settings.regions),
             rollouts=tuple(self.rollouts.get((row["app"], settings.name), ())),
+            closed=_closed(settings),
             settings=settings,
             **origin,
         )
@@ -145,6 +149,11 @@ class _Found(msgspec.Struct, frozen=True, kw_only=True):
             frozen=_freeze(row),
             **parts,
         )
+
+
+def _closed(settings: EnvironmentSettings) -> Closed | None:
+    found = closed(settings.freezes, settings.windows, datetime.now(UTC))
+    return Closed(reason=found.reason, opens_at=found.opens_at) if found else None
 
 
 def _key(row: RowMapping) -> Key:

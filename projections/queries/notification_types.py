@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from core.notifications.notification import Tone
+from core.notifications.notification import Notification, Tone
 
 NotificationState = Literal["pending", "delivered", "failed", "dropped"]
 
@@ -82,3 +82,8 @@ class NotificationDetail(NotificationLine, frozen=True, kw_only=True):
     tone: Tone
     event: msgspec.Raw
     log: tuple[DeliveryAttempt, ...] = ()
+
+    def notification(self) -> Notification:
+        """As it was queued, to be sent again."""
+        known = {name: getattr(self, name) for name in Notification.__struct_fields__ if name != "event"}
+        return Notification(**known, event=msgspec.json.decode(self.event))

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import RowMapping, func, select
+from sqlalchemy import RowMapping, select
 
+from projections.queries.briefs import version_of
 from projections.queries.database import ReadSide, Snapshot, convert, seconds_between, sql
 from projections.queries.run_types import (
     Approval,
@@ -16,11 +17,12 @@ from projections.queries.run_types import (
     LogTotals,
     RunDetail,
     Stage,
+    StageRollout,
     Step,
     Vote,
 )
 from projections.queries.runs import RUN_COLUMNS
-from projections.tables.logbook import audit
+from projections.queries.stage_rollouts import stage_rollouts
 from projections.tables.runs import runs
 
 Rows = Sequence[RowMapping]
@@ -45,10 +47,9 @@ _MORE = (
 
 async def run_detail(db: ReadSide, run_id: str) -> RunDetail | None:
     """None for a run that the views don't know (yet)."""
-    version = select(func.max(audit.c.stream_version)).where(audit.c.stream == f"run/{run_id}").scalar_subquery()
     more = [runs.c[name] for name in _MORE]
     async with db.snapshot() as view:
-        row = await view.row(select(*RUN_COLUMNS, *more, version.label("version")).where(runs.c.id == run_id))
+        row = await view.row(select(*RUN_COLUMNS, *more).where(runs.c.id == run_id))
         return await _assemble(view, row) if row else None
 
 
@@ -62,7 +63,9 @@ async def _assemble(db: Snapshot, run: RowMapping) -> RunDetail:
     approvals = await _approvals(db, run)
     shown_attempts = _attempts(run_id, attempts, steps, {row["attempt_key"]: row for row in offers})
     shown_jobs = [_job(row, shown_attempts.get(row["job_id"], ())) for row in jobs]
-    shown_stages = [_stage(row, shown_jobs, approvals) for row in stages]
+    rollouts = await stage_rollouts(db, run_id)
+    shown_stages = [_stage(row, shown_jobs, approvals, rollouts) for row in stages]
+    streams = [f"run/{run_id}", *(f"rollout/{each.id}" for each in rollouts.values())]
     return convert(
         {
             **run,
@@ -71,8 +74,8 @@ async def _assemble(db: Snapshot, run: RowMapping) -> RunDetail:
             "concurrency": await _concurrency(db, run),
             "cancellation": _cancellation(run),
             "log": _log_totals(attempts),
-            "reason": _reason(run, shown_jobs, approvals),
-            "version": run["version"] or 0,
+            "reason": _reason(run, shown_jobs, approvals, rollouts),
+            "version": await version_of(db, streams),
         },
         RunDetail,
     )
@@ -123,20 +126,25 @@ def _job(row: RowMapping, attempts: tuple[Attempt, ...]) -> Job:
     return convert({**row, **extra}, Job)
 
 
-def _stage(row: RowMapping, jobs: list[Job], approvals: tuple[Approval, ...]) -> Stage:
+def _stage(
+    row: RowMapping, jobs: list[Job], approvals: tuple[Approval, ...], rollouts: dict[str, StageRollout]
+) -> Stage:
     approval = next((each for each in approvals if each.stage == row["name"]), None)
     own = tuple(_in_stage(job, row, approval) for job in jobs if job.stage == row["name"])
     state = row["state"] if row["state"] in ("deploying", "finished", "skipped") else _live_state(own, approval)
-    started = min((job.started_at for job in own if job.started_at), default=None)
+    rollout = rollouts.get(row["name"]) if row["state"] in ("deploying", "finished") else None
+    begun = [rollout.created_at] if rollout else []
+    started = min((*begun, *(job.started_at for job in own if job.started_at)), default=None)
     if state == "pending":
         started = None
     extra: dict[str, Any] = {
         "state": state,
-        "reason": row["detail"] or _stage_reason(own, approval),
+        "reason": _stage_reason(row, own, approval, rollout),
         "started_at": started,
         "duration_seconds": seconds_between(started, row["finished_at"]),
         "approval": approval,
         "jobs": own,
+        "rollout": rollout,
     }
     return convert({**row, **extra}, Stage)
 
@@ -165,7 +173,14 @@ def _live_state(jobs: tuple[Job, ...], approval: Approval | None) -> str:
     return "queued" if states & {"queued", "offered"} else "running" if "finished" in states else "pending"
 
 
-def _stage_reason(jobs: tuple[Job, ...], approval: Approval | None) -> str:
+def _stage_reason(
+    row: RowMapping, jobs: tuple[Job, ...], approval: Approval | None, rollout: StageRollout | None
+) -> str:
+    if row["state"] == "deploying" and rollout is not None:
+        words = f"rollout {rollout.id} of {rollout.release_id} to {rollout.environment}: "
+        return words + rollout.state.replace("_", " ") + (f" ({rollout.reason})" if rollout.reason else "")
+    if row["detail"]:
+        return str(row["detail"])
     if approval is not None and approval.state == "pending":
         return _missing(approval)
     return next((job.reason for job in jobs if job.reason), "")
@@ -217,7 +232,9 @@ def _cancellation(run: RowMapping) -> Cancellation | None:
     )
 
 
-def _reason(run: RowMapping, jobs: list[Job], approvals: tuple[Approval, ...]) -> str:
+def _reason(
+    run: RowMapping, jobs: list[Job], approvals: tuple[Approval, ...], rollouts: dict[str, StageRollout]
+) -> str:
     """What the run waits for, in words."""
     if run["state"] == "requested":
         return f"reading {run['pipeline_path']} from {run['repository_url']}"
@@ -225,6 +242,7 @@ def _reason(run: RowMapping, jobs: list[Job], approvals: tuple[Approval, ...]) -
         return f"waits for its turn in concurrency group '{run['concurrency_group']}'"
     if run["state"] == "waiting":
         stages = [each.stage for each in approvals if each.state == "pending"]
-        return f"waits for approval of {', '.join(stages)}"
+        deploying = [each.environment for each in rollouts.values() if each.state == "waiting_approval"]
+        return f"waits for approval of {', '.join([*stages, *deploying])}"
     blocked = [f"{job.name}: {job.reason}" for job in jobs if job.state == "queued" and job.reason]
     return "; ".join(blocked[:3]) if run["state"] == "running" else ""

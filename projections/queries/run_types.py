@@ -158,6 +158,20 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     votes: tuple[Vote, ...]
 
 
+class StageRollout(msgspec.Struct, frozen=True, kw_only=True):
+    """The rollout that a stage deploys by, in short; `GET /rollouts/{id}` tells all of it."""
+
+    id: str
+    number: int
+    environment: str
+    release_id: str
+    strategy: str
+    state: str
+    outcome: str | None
+    reason: str
+    created_at: datetime
+
+
 class Stage(msgspec.Struct, frozen=True, kw_only=True):
     """A node of the DAG. `layer` is its longest distance from a stage without needs: equal layers may run together.
 
@@ -180,6 +194,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     duration_seconds: float | None
     approval: Approval | None
     jobs: tuple[Job, ...]
+    rollout: StageRollout | None = None
 
 
 class ConcurrencyPlace(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,7 +216,9 @@ class Cancellation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunDetail(Run, frozen=True, kw_only=True):
-    """The whole run in one document. `reason` says in words what it waits for; `version` is its stream version."""
+    """The whole run in one document. `reason` says in words what it waits for; `version` grows with every event of it
+    and of its rollouts.
+    """
 
     reason: str
     description: str

@@ -4,12 +4,13 @@ import re
 from typing import Any
 
 import msgspec
-from sqlalchemy import ARRAY, ColumnElement, Float, Text, and_, case, cast, exists, func, select, true
+from sqlalchemy import ARRAY, ColumnElement, Float, Text, and_, case, cast, exists, func, or_, select, true
 
 from projections.queries.cursors import Keyset, bounded
 from projections.queries.database import ReadSide
 from projections.queries.run_types import Run, RunState
 from projections.queries.types import Page
+from projections.tables.rollouts import rollouts
 from projections.tables.runs import approvals, jobs, runs
 
 _NEWEST = Keyset(runs.c.created_at, runs.c.id)
@@ -36,9 +37,13 @@ def duration(start: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnElemen
 
 
 def _waits_for_approval() -> ColumnElement[bool]:
-    pending = exists().where(approvals.c.run_id == runs.c.id, approvals.c.state == "pending")
-    active = exists().where(jobs.c.run_id == runs.c.id, jobs.c.state.in_(("queued", "running")))
-    return and_(runs.c.state == "running", pending, ~active)
+    """Stages of it, or rollouts; and there is nothing else to do."""
+    rollout = rollouts.c.run_id == runs.c.id
+    stages = exists().where(approvals.c.run_id == runs.c.id, approvals.c.state == "pending")
+    pending = or_(stages, exists().where(rollout, rollouts.c.state == "waiting_approval"))
+    jobs_under_way = exists().where(jobs.c.run_id == runs.c.id, jobs.c.state.in_(("queued", "running")))
+    rollouts_under_way = exists().where(rollout, rollouts.c.state.not_in(("waiting_approval", "finished")))
+    return and_(runs.c.state == "running", pending, ~jobs_under_way, ~rollouts_under_way)
 
 
 STATE = case((_waits_for_approval(), "waiting"), else_=runs.c.state).label("state")

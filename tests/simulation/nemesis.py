@@ -38,6 +38,7 @@ class Nemesis:
             "disk-full": self._fill_disk,
             "slow": self._slow_down,
             "views-away": self._take_views,
+            "sites-away": self._take_sites,
             "lie": self._lie,
         }
         world.on_death = self._died
@@ -59,6 +60,7 @@ class Nemesis:
         world.log.refusing = world.log.repeating = world.repositories.away = 0.0
         world.log.cut_off.clear()
         world.log.views_away = False
+        world.sites.away.clear()
         world.network.heal()
         world.disks.full.clear()
         for process in world.running.values():
@@ -176,6 +178,12 @@ class Nemesis:
 
     def _give_views(self) -> None:
         self._world.log.views_away = False
+
+    def _take_sites(self) -> None:
+        """What runs in a region can't be reached, by deployer and sampler; it goes on."""
+        region = self._random.choice(self._world.topology.regions)
+        self._world.sites.away.add(region)
+        self._later(30.0, lambda: self._world.sites.away.discard(region))
 
     def _lie(self) -> None:
         """An agent speaks for a lease that is not, or not any more, its own."""

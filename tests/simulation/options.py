@@ -28,6 +28,8 @@ class Options:
     repeating: float
     every_seconds: float
     faults: tuple[str, ...]
+    deliverers: int
+    rollouts: int
 
 
 FAULTS = (
@@ -43,6 +45,7 @@ FAULTS = (
     "disk-full",
     "slow",
     "views-away",
+    "sites-away",
     "lie",
 )
 
@@ -71,4 +74,6 @@ def options_of(seed: int) -> Options:
         repeating=0.0 if calm else random.choice((0.0, 0.02, 0.1)),
         every_seconds=random.choice((2.0, 5.0, 15.0)),
         faults=faults,
+        deliverers=random.randint(1, 2),
+        rollouts=random.choice((0, 4, 12)),
     )

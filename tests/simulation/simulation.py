@@ -65,6 +65,8 @@ def _patches(world: World, spools: SpoolOs) -> dict[str, Any]:
         "agents.spool_segment:os": spools,
         "agents.disk:shutil": WorkerShutil(world.disks),
         "agents.output_pump:os": SimpleNamespace(read=read),
+        # Looking after targets every second would be most of what happens.
+        "agents.deployer.keeping:PERIOD_SECONDS": 3.0,
     }
 
 
@@ -77,7 +79,7 @@ def _play(world: World) -> Result:
     workload.begin()
     nemesis.begin()
     scheduler.run(options.active_seconds, checks.look)
-    workload.active = False
+    workload.quieten()
     nemesis.heal()
     checks.midway()
     limit = scheduler.now + ENDS_WITHIN_SECONDS

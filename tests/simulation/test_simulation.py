@@ -21,7 +21,7 @@ SEEDS = range(1, 17)
 # Where to start, so that the search is short, and how many seeds it may take from there.
 FOUND_WITHIN = {
     "reply-before-commit": (1, 6),
-    "epoch-check-left-out": (9, 8),
+    "epoch-check-left-out": (17, 8),
     "command-dropped-at-a-rebalance": (7, 8),
     "snapshot-before-its-events": (1, 6),
     "projection-offset-outside-its-transaction": (1, 6),

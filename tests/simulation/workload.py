@@ -14,6 +14,8 @@ from core.runs.commands import COMMANDS as RUN_COMMANDS
 from core.runs.commands import ApproveStage, CancelRun, RerunRun
 from core.trigger import ZERO_COMMIT
 from tests.simulation.checks.observer import Check, Seen
+from tests.simulation.deliveries import Deliveries
+from tests.simulation.world.environments import DELIVERY
 from tests.simulation.world.gateway import Gateway
 from tests.simulation.world.pipelines import SHAPES
 from tests.simulation.world.world import World
@@ -50,15 +52,26 @@ class Workload(Check):
         self.accepted: list[str] = []
         self.on_decision: Callable[[Decision], None] = lambda decision: None
         self.pushed = 0
-        self.active = True
+        self.deliveries = Deliveries(world, self._execute, self._later)
 
     def begin(self) -> None:
         options = self._world.options
         for number in range(options.apps):
             self._create_app(f"app{number}", self._world.topology.regions[number % 2])
+            if number % 2 == 0:
+                self._later(SETTLING_SECONDS, lambda app=f"app{number}": self.deliveries.set_environments(app))  # type: ignore[misc]
+        self.deliveries.begin()
         last = options.active_seconds * 0.9
         for _ in range(options.pushes):
             self._kernel.scheduler.after(SETTLING_SECONDS + last * self._random.random(), self._push)
+
+    @property
+    def active(self) -> bool:
+        return self.deliveries.active
+
+    def quieten(self) -> None:
+        """Nothing new is begun; what is under way is seen to."""
+        self.deliveries.active = False
 
     @property
     def done(self) -> bool:
@@ -66,6 +79,7 @@ class Workload(Check):
         return self._open == 0 and self.pushed == self._world.options.pushes
 
     def event(self, seen: Seen) -> None:
+        self.deliveries.event(seen)
         draw = self._random.random()
         stream = seen.event.stream
         match seen.event.type:
@@ -99,7 +113,7 @@ class Workload(Check):
         self.pushed += 1
         delivery = f"delivery-{self.pushed}"
         commit = f"{self.pushed:040x}"
-        self._world.repositories.push(commit, shape)
+        self._world.repositories.push(commit, shape, DELIVERY)
         before = self._heads.get((app, branch), ZERO_COMMIT)
         self._heads[app, branch] = commit
         push = BuiltinPush(app=app, ref=f"refs/heads/{branch}", before=before, after=commit, actor="somebody")

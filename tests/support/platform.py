@@ -17,6 +17,7 @@ import httpx
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120.0
+TOUR_SECONDS = 420.0
 # What the command line of a server that is not ours says.
 SERVERS = {"kafka": "kafka.Kafka", "postgres": "/postgres "}
 Json = dict[str, Any]
@@ -25,9 +26,10 @@ Json = dict[str, Any]
 class Platform:
     """Use as a context manager. `api` speaks to it as its administrator."""
 
-    def __init__(self, folder: Path, **settings: object) -> None:
+    def __init__(self, folder: Path, tour: bool = False, **settings: object) -> None:
         self.folder = folder
         self.data = folder / "data"
+        self._tour = tour
         self.url = f"http://127.0.0.1:{_free_port()}"
         self.environment = os.environ | {
             "SEALANE_DATA_DIR": str(self.data),
@@ -47,14 +49,18 @@ class Platform:
         self.api.close()
 
     def start(self) -> None:
-        """Returns when it says that it is up and the sample's run was shown."""
+        """Returns when it says that it is up (and its tour, if wanted, was given)."""
         log = self.folder / "up.log"
-        command = (sys.executable, "-m", "infra.command", "up")
+        command = (sys.executable, "-m", "infra.command", "up", "--demo" if self._tour else "--no-demo")
         with log.open("wb") as output:
             self._process = subprocess.Popen(
                 command, cwd=ROOT, env=self.environment, stdout=output, stderr=subprocess.STDOUT
             )
-        self.wait(lambda: "Ctrl-C stops everything" in log.read_text(), START_SECONDS, lambda: log.read_text()[-3000:])
+        self.wait(
+            lambda: "Ctrl-C stops everything" in log.read_text(),
+            TOUR_SECONDS if self._tour else START_SECONDS,
+            lambda: log.read_text()[-3000:],
+        )
         connection = json.loads((self.data / "client.json").read_text())
         self.api.headers["Authorization"] = f"Bearer {connection['token']}"
 
@@ -70,6 +76,12 @@ class Platform:
         environment = self.environment | {"PYTHONPATH": str(ROOT)}
         return subprocess.run(
             command, cwd=cwd or ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120
+        )
+
+    def start_command(self, *command: str, cwd: Path) -> "subprocess.Popen[bytes]":
+        """A command of the user's, as they would give it in a second terminal."""
+        return subprocess.Popen(
+            command, cwd=cwd, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
 
     def get(self, path: str, **params: Any) -> Json:

@@ -25,7 +25,7 @@ class RegionalPlatform(Platform):
     """Use as a context manager. `api` and the command line speak to the gateway of `entrance`."""
 
     def __init__(self, folder: Path, entrance: str, **settings: object) -> None:
-        super().__init__(folder, brokers=3, processors=2, **settings)
+        super().__init__(folder, tour=False, brokers=3, processors=2, **settings)
         self._entrance = entrance
         self._specs: dict[str, ProcessSpec] = {}
         self._running: dict[str, subprocess.Popen[bytes]] = {}

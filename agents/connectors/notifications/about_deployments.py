@@ -27,8 +27,8 @@ from core.rollouts.events import (
     RolloutRequested,
 )
 
-# People who take something back report no incident by that.
-_BY_PEOPLE = ("aborted",)
+# What was aborted, by people or because of another region, has no fault of its own.
+_ABORTED = "aborted"
 _ENDS = {
     "success": "is complete",
     "rolled_back": "was rolled back",
@@ -55,7 +55,9 @@ class AboutDeployments:
         if message.outcome == "success":
             return self._succeeded(telling, message)
         if message.outcome == "rolled_back":
-            return self._rolled_back(telling, message)
+            return (self._taken_back(telling, message), self._resolved(telling, message))
+        if message.outcome == _ABORTED and message.touched:
+            return (self._taken_back(telling, message),)
         return ()
 
     def _succeeded(self, telling: Telling, message: DeploymentFinished) -> tuple[Announcement, ...]:
@@ -71,22 +73,22 @@ class AboutDeployments:
         title = f"{_place(message)} was upgraded to {release.id}"
         return (self._service(telling, "service.upgraded", title, release, "good"),)
 
-    def _rolled_back(self, telling: Telling, message: DeploymentFinished) -> tuple[Announcement, ...]:
-        back_on = message.now_on or message.rollback_to
+    def _taken_back(self, telling: Telling, message: DeploymentFinished) -> Announcement:
+        back_on = message.now_on
         if back_on is None:
             title = f"{message.release_id} was taken from {_place(message)}, where nothing was before"
-            told = (self._service(telling, "service.removed", title, None, "bad", with_artifact=False),)
-        else:
-            title = f"{_place(message)} was rolled back from {message.release_id} to {back_on.id}"
-            told = (self._service(telling, "service.rolledback", title, back_on, "bad"),)
-        if message.code in _BY_PEOPLE:
-            return told
+            return self._service(telling, "service.removed", title, None, "bad", with_artifact=False)
+        title = f"{_place(message)} was rolled back from {message.release_id} to {back_on.id}"
+        return self._service(telling, "service.rolledback", title, back_on, "bad")
+
+    def _resolved(self, telling: Telling, message: DeploymentFinished) -> Announcement:
+        back_on = message.now_on
         where = f"all requests are with {back_on.id} again" if back_on else "nothing runs there any more"
-        return (*told, self._incident(telling, "incident.resolved", f"{_place(message)}: {where}", back_on, ""))
+        return self._incident(telling, "incident.resolved", f"{_place(message)}: {where}", back_on, "")
 
     def rollback_triggered(self, telling: Telling) -> tuple[Announcement, ...]:
         message: RollbackTriggered = telling.message
-        if message.code in _BY_PEOPLE:
+        if message.code == _ABORTED:
             return ()
         title = f"{message.release_id} fails in {_place(message)}: {message.detail or message.code}"
         begun = self._beginnings.of(telling.event.stream)
@@ -173,8 +175,14 @@ class AboutRollouts:
 
     def finished(self, telling: Telling) -> tuple[Announcement, ...]:
         message: RolloutFinished = telling.message
-        content = {"kind": message.kind, "outcome": message.outcome, "code": message.code}
-        title = f"the rollout of {message.release_id} {_ENDS[message.outcome]}"
+        content = {
+            "kind": message.kind,
+            "outcome": message.outcome,
+            "code": message.code,
+            "detail": text(message.detail),
+        }
+        why = f": {message.detail or message.code}" if message.outcome != "success" else ""
+        title = f"the rollout of {message.release_id} {_ENDS[message.outcome]}{why}"
         tone: Tone = "good" if message.outcome == "success" else "bad"
         return self._told(telling, "rollout.finished", title, content, tone)
 

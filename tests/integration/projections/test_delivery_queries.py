@@ -2,8 +2,13 @@
 
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
+from core.catalog.commands import SetEnvironments
+from core.environments.settings import Window
+from core.pipeline.plan import DeployPlan, StagePlan
+from gateway.git.progress_lines import told_enough
 from infra.postgres.reading import open_read_side
 from projections.queries.approvals import pending_rollout_approvals
 from projections.queries.database import ReadSide
@@ -22,10 +27,13 @@ from projections.queries.releases import (
 from projections.queries.rollout_detail import rollout_detail
 from projections.queries.rollout_types import DeploymentDetail, RolloutDetail
 from projections.queries.rollouts import RolloutFilter, find_rollout, list_rollouts
+from projections.queries.run_detail import run_detail
+from projections.queries.run_types import RunDetail
 from projections.rebuild import Place
 from projections.verify import verify
 from tests.integration.projections.conftest import NewPlace, project_all
-from tests.support.delivery_history import APP, PRODUCTION, DeliveryHistory, full_delivery, release
+from tests.support.delivery_history import APP, PRODUCTION, STAGING, DeliveryHistory, full_delivery, release
+from tests.support.histories import History
 
 
 @pytest.fixture
@@ -91,6 +99,16 @@ async def test_environment_that_was_dropped_is_shown_as_long_as_something_runs_t
     (production,) = await list_environments(db, APP)
     assert (production.name, production.declared, len(production.places)) == ("production", False, 2)
     assert await list_environments(db, "other") == ()
+
+
+async def test_environment_that_its_settings_close_says_so(db: ReadSide, told: DeliveryHistory, place: Place) -> None:
+    always = Window(cron="* * * * *", duration_seconds=3600)
+    told.declare(msgspec.structs.replace(PRODUCTION, freezes=(always,)), STAGING)
+    project_all(place)
+    production, staging = await list_environments(db, APP)
+    assert production.closed is not None
+    assert production.closed.reason.startswith("frozen until")
+    assert staging.closed is None
 
 
 async def test_quarantined_release_is_not_what_a_rollback_takes(db: ReadSide, told: DeliveryHistory) -> None:
@@ -212,3 +230,32 @@ async def test_samples_come_in_order_with_all_that_was_measured(db: ReadSide) ->
     assert [sample.number for sample in (*page.items, *rest.items)] == [1, 2, 3, 4, 5]
     assert [measured.check for measured in page.items[0].measurements] == ["error-rate", "p99"]
     assert page.items[1].total_requests == 80
+
+
+@pytest.fixture
+async def waiting_run(new_place: NewPlace, database_url: str) -> AsyncIterator[RunDetail]:
+    """A run whose stage deploys to an environment that wants an approval; by the real aggregates."""
+    history = History()
+    settings = SetEnvironments(environments=(PRODUCTION,), source="api", by="eve")
+    history.send(f"app/{APP}", settings)
+    run = history.push(1)
+    history.plan(run, StagePlan(name="ship", jobs=(), deploy=DeployPlan(environment="production")))
+    project_all(new_place(history.log))
+    db = open_read_side(database_url, connections=2)
+    found = await run_detail(db, run)
+    assert found is not None
+    yield found
+    await db.close()
+
+
+async def test_run_shows_the_rollout_of_its_stage_and_waits_with_it(waiting_run: RunDetail) -> None:
+    (stage,) = waiting_run.stages
+    assert stage.rollout is not None
+    assert (stage.rollout.number, stage.rollout.environment) == (1, "production")
+    assert stage.rollout.state == "waiting_approval"
+    assert stage.reason.endswith("to production: waiting approval (waits for 1 more approval(s))")
+    assert (waiting_run.state, waiting_run.reason) == ("waiting", "waits for approval of production")
+
+
+async def test_who_pushes_is_told_how_to_approve(waiting_run: RunDetail) -> None:
+    assert told_enough(waiting_run) == "sealane: the run goes on when it is approved: sealane approve 'shop@1'"

@@ -8,10 +8,13 @@ from processors.partition_state import PartitionState
 from tests.simulation.checks.executions import ExecutionsCheck
 from tests.simulation.checks.history import HistoryCheck
 from tests.simulation.checks.leases import LeasesCheck
+from tests.simulation.checks.locks import LocksCheck
 from tests.simulation.checks.logs import LogsCheck
 from tests.simulation.checks.observer import Check, Observer
 from tests.simulation.checks.restores import RestoresCheck
+from tests.simulation.checks.rollouts import RolloutsCheck
 from tests.simulation.checks.runs import RunsCheck
+from tests.simulation.checks.traffic import TrafficCheck
 from tests.simulation.checks.views import ViewsCheck
 from tests.simulation.workload import Workload
 from tests.simulation.world.roles import PROCESSORS
@@ -28,6 +31,8 @@ class Checks:
         self.history, self.runs, self.leases = HistoryCheck(), RunsCheck(), LeasesCheck()
         self.restores, self.views = RestoresCheck(world), ViewsCheck(world)
         self.executions = ExecutionsCheck(world, self.leases)
+        self.locks, self.rollouts = LocksCheck(), RolloutsCheck()
+        self.traffic = TrafficCheck(world, self.locks)
         checks: list[Check] = [
             self.history,
             self.runs,
@@ -36,6 +41,9 @@ class Checks:
             self.restores,
             self.views,
             self.executions,
+            self.locks,
+            self.rollouts,
+            self.traffic,
             workload,
         ]
         for check in checks:
@@ -65,6 +73,8 @@ class Checks:
         return (
             self._workload.done
             and not self.runs.open
+            and not self.rollouts.open
+            and not self.locks.owners
             and self.runs.has_all(self._workload.accepted)
             and self._is_caught_up()
             and self.views.is_caught_up()
@@ -78,6 +88,8 @@ class Checks:
             self._wrong(f"not everything that was asked was answered: {self._workload.waiting}")
         for run in self.runs.open:
             self._wrong(f"{run} does not end")
+        for what in self.rollouts.open:
+            self._wrong(f"{what} does not end")
         for what in self.history.undecided():
             self._wrong(f"never decided: {what}")
         if not self._is_caught_up():
@@ -86,6 +98,7 @@ class Checks:
         self._check_dead_letters()
         if not self.failed:
             self.executions.check_all()
+            self.traffic.check_end()
             for shell, _ in self._world.processors.values():
                 self.restores.compare(shell.partitions)
             if not self.views.is_caught_up():

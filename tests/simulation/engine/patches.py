@@ -18,7 +18,13 @@ from tests.simulation.engine.loop import MONOTONIC_START
 from tests.simulation.engine.process import Process
 from tests.simulation.engine.scheduler import START, Scheduler
 
-THREADED = ("infra.kafka.tail", "agents.connectors.keyed_pool", "agents.connectors.base", "agents.connectors.offsets")
+THREADED = (
+    "infra.kafka.tail",
+    "agents.connectors.keyed_pool",
+    "agents.connectors.base",
+    "agents.connectors.offsets",
+    "agents.deployer.connector",
+)
 
 
 @contextmanager

@@ -104,6 +104,27 @@ stages:
     steps: [{run: lines=2 seconds=2}]
 """
 
+DEPLOY = """
+stages:
+  - name: build
+    steps: [{run: seconds=1}]
+  - name: try
+    needs: [build]
+    deploy: dev
+  - name: out
+    needs: [try]
+    deploy: {environment: production, timeout: 10m}
+"""
+
+DEPLOY_WORSE = """
+stages:
+  - name: out
+    deploy: {environment: production, release: {config: {SIM: errors}}}
+  - name: after
+    needs: [{stage: out, allow_failure: true}]
+    steps: [{run: seconds=1}]
+"""
+
 BROKEN = """
 stages:
   - name: build
@@ -131,6 +152,8 @@ SHAPES: tuple[tuple[str, int], ...] = (
     (TIMEOUT, 1),
     (CHATTY, 2),
     (ELSEWHERE, 2),
+    (DEPLOY, 3),
+    (DEPLOY_WORSE, 1),
     (BROKEN, 1),
     (ELSEWHEN, 1),
 )

@@ -13,12 +13,14 @@ from tests.simulation.engine.process import Kernel, Process
 from tests.simulation.engine.threads import Event
 from tests.simulation.options import Options
 from tests.simulation.world import roles
+from tests.simulation.world.deliverers import deliverer
 from tests.simulation.world.disk import Disks
 from tests.simulation.world.executor import Executions
 from tests.simulation.world.gateway import Gateway
 from tests.simulation.world.log import SimulatedLog
 from tests.simulation.world.network import Network
 from tests.simulation.world.repositories import Repositories
+from tests.simulation.world.sites import Sites
 
 TOPOLOGY = Topology(("us-east", "eu-west"))
 
@@ -36,6 +38,7 @@ class World:
         self.disks = Disks(root)
         self.executions = Executions()
         self.repositories = Repositories(kernel)
+        self.sites = Sites(kernel)
         self.running: dict[str, Process] = {}
         self.processors: dict[str, tuple[Processor, Event]] = {}
         self.gateways: dict[str, Gateway] = {}
@@ -117,6 +120,8 @@ class World:
         for region in TOPOLOGY.regions:
             for number in range(options.agents):
                 self._starts[f"agent-{region}-{number}"] = self._start_agent
+            for number in range(options.deliverers):
+                self._starts[f"deliverer-{region}-{number}"] = self._start_deliverer
 
     def _start_processor(self, process: Process, role: str) -> None:
         options = self.processor_options()
@@ -133,9 +138,15 @@ class World:
 
     def _start_agent(self, process: Process, role: str) -> None:
         self.network.attach(process)
-        region = next(region for region in self.topology.regions if region in role)
-        config = roles.agent_config(self.disks, role, region, self.options.slots)
+        config = roles.agent_config(self.disks, role, self._region(role), self.options.slots)
         roles.agent(process, self.executions, config)
+
+    def _start_deliverer(self, process: Process, role: str) -> None:
+        root = self.disks.root / "targets"
+        deliverer(self.log, self.topology, process, self._region(role), root, self.sites)
+
+    def _region(self, role: str) -> str:
+        return next(region for region in self.topology.regions if region in role)
 
     def _views_called(self, owner: str, operation: str) -> None:
         self.log.views_called(owner, operation)

@@ -281,8 +281,8 @@ def test_probe_that_fails_after_the_switch_takes_it_back() -> None:
     assert weights(scene) == {OLD.id: 100}
 
 
-def watching(**more: Any) -> Scene:
-    return obey_all(admitted(settings(strategy=Rolling(), watch_seconds=60) if not more else settings(**more)))
+def watching() -> Scene:
+    return obey_all(admitted(settings(strategy=Rolling(), watch_seconds=60)))
 
 
 def test_crash_in_the_watch_starts_the_rollouts_rollback() -> None:

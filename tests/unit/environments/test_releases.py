@@ -56,6 +56,14 @@ def test_what_was_rolled_back_is_never_the_previous_one() -> None:
     assert scene.state.previous == release("r1")
 
 
+def test_deployment_of_what_is_here_already_that_fails_leaves_the_release_before() -> None:
+    scene = running("r1", "r2", "r3").when(enter("d4", "r3"))
+    changed = scene.when(note("d4", "r2")).one(e.ReleaseChanged)
+    assert changed.rollback
+    previous("r1", changed)
+    assert kept(scene) == ["r1", "r2", "r3"]
+
+
 def test_old_release_deployed_again_is_the_newest() -> None:
     scene = running("r1", "r2", "r3")
     deploy(scene, "d4", "r1")

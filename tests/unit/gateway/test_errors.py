@@ -162,6 +162,11 @@ async def test_large_body_is_refused_by_its_length(client: httpx.AsyncClient) ->
     assert (answer.status_code, answer.json()["code"]) == (413, "body-too-large")
 
 
+async def test_large_body_is_for_routes_that_see_to_it(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/api/large", content=b"x" * (LIMIT + 1))
+    assert answer.json()["code"] == "not-found"
+
+
 async def test_large_body_without_a_length_is_refused_as_well(client: httpx.AsyncClient) -> None:
     def pieces() -> Iterator[bytes]:
         yield from [b"x" * 500] * 5

@@ -124,10 +124,15 @@ CASES: list[tuple[str, Message, list[str], str]] = [
     (
         ROLLOUT_STREAM,
         RolloutFinished(
-            app="shop", environment="production", release_id="7-aaaaaaaa", outcome="rolled_back", origin=Origin("ann")
+            app="shop",
+            environment="production",
+            release_id="7-aaaaaaaa",
+            outcome="rolled_back",
+            detail="5% fail",
+            origin=Origin("ann"),
         ),
         ["rollout.finished"],
-        "shop to production: the rollout of 7-aaaaaaaa was rolled back",
+        "shop to production: the rollout of 7-aaaaaaaa was rolled back: 5% fail",
     ),
     (
         DEPLOYMENT_STREAM,
@@ -167,10 +172,11 @@ CASES: list[tuple[str, Message, list[str], str]] = [
     ),
     (
         DEPLOYMENT_STREAM,
-        deployment_finished("rolled_back", code="aborted", now_on=release(6)),
+        deployment_finished("aborted", code="aborted", now_on=release(6), touched=True),
         ["service.rolledback"],
         "shop in production (eu-west) was rolled back from 7-aaaaaaaa to 6-aaaaaaaa",
     ),
+    (DEPLOYMENT_STREAM, deployment_finished("aborted", code="aborted", now_on=release(6)), [], ""),
     (DEPLOYMENT_STREAM, deployment_finished("error", code="lock-lost"), [], ""),
     (
         DEPLOYMENT_STREAM,

@@ -1,0 +1,69 @@
+"""Who gets requests: only shares that a strategy has, and in the end one release alone, the one of the environment."""
+
+from typing import Any
+
+from tests.simulation.checks.locks import LocksCheck
+from tests.simulation.checks.observer import Check, Seen
+from tests.simulation.world.sites import Site
+from tests.simulation.world.world import World
+
+
+class TrafficCheck(Check):
+    """`wishes` are the shares that deployments may ask for: those of their steps, or all for one release (back)."""
+
+    def __init__(self, world: World, locks: LocksCheck) -> None:
+        super().__init__()
+        self._world = world
+        self._locks = locks
+        self._steps: dict[str, list[dict[str, int]]] = {}
+        self._back: dict[str, str] = {}
+        self._wished: dict[str, list[dict[str, int]]] = {}
+        world.sites.on_weights = self._weights_changed
+
+    def event(self, seen: Seen) -> None:
+        data, stream = seen.data, seen.event.stream
+        match seen.event.type:
+            case "deployment.started":
+                self._steps[stream] = [_shares(step["wish"]) for step in data["steps"]]
+                self._back[stream] = (data.get("rollback_to") or {}).get("id", "")
+            case "deployment.action_requested":
+                self._asked(stream, data)
+            case "deployment.traffic_shifted":
+                allowed = [*self._steps[stream], {self._back[stream]: 100}, {}]
+                if data["weights"] not in allowed:
+                    self.wrong(f"{stream} shares requests as {data['weights']}; its steps are {allowed}")
+
+    def _asked(self, stream: str, data: dict[str, Any]) -> None:
+        shares = _shares(data["wish"])
+        back = {self._back[stream]: 100} if self._back[stream] else {}
+        if shares not in (*self._steps[stream], back):
+            self.wrong(f"{stream} asks for {shares}, which is none of its steps")
+        place = f"{data['app']}/{data['environment']}/{data['region']}"
+        self._wished.setdefault(place, []).append(shares)
+
+    def _weights_changed(self, site: Site) -> None:
+        shares = site.weights
+        # The log may show an action to the deployer in the same step in which it shows it to us.
+        if sum(shares.values()) not in (0, 100):
+            self.wrong(f"{site.name} shares requests as {shares}")
+
+    def check_end(self) -> None:
+        """After the faults everything has come to rest."""
+        for name, site in self._world.sites.all.items():
+            current = self._locks.current.get(f"environment/{name}")
+            wanted = {current: 100} if current else {}
+            if site.weights not in (wanted, {}) or (current and not site.weights):
+                self.wrong(f"{name} shares requests as {site.weights}; the environment says it is on {current}")
+            if not set(site.weights).issubset(*self._all_wished(name)):
+                self.wrong(f"{name} shares requests as {site.weights}, which nobody asked for")
+            if current and set(site.sets) != {current}:
+                self.wrong(f"{name} runs {sorted(site.sets)}; the environment says it is on {current}")
+        for stream, owner in self._locks.owners.items():
+            self.wrong(f"{stream} is held by {owner} in the end")
+
+    def _all_wished(self, name: str) -> tuple[set[str], ...]:
+        return ({release for shares in self._wished.get(name, []) for release in shares},)
+
+
+def _shares(wish: dict[str, Any]) -> dict[str, int]:
+    return {each["name"]: each["weight"] for each in wish.get("sets", []) if each.get("weight")}
