@@ -85,7 +85,8 @@ class Haproxy:
         self._root.mkdir(parents=True, exist_ok=True)
         look = self.look()
         self.note_requests(look)
-        write_json(self._root / "plan.json", plan)
+        if plan != self.plan():
+            write_json(self._root / "plan.json", plan)
         # Slots may have other sets now, which begin at 0.
         self.note_requests(look)
         self._write_files(plan)
