@@ -60,6 +60,7 @@ class ComposeInstances:
         if self._containers.runs(instance):
             return
         self._containers.remove(instance)
+        self._folders.unpack(instance.release)
         if any(each.status != "running" for each in self._helpers(self._project(instance.set_name))):
             self._beside(instance.set_name, instance.release, target)
         environment = {**instance.environment, "PORT": str(target.container_port)}
@@ -74,6 +75,9 @@ class ComposeInstances:
 
     def runs(self, instance: Instance) -> bool:
         return self._containers.runs(instance)
+
+    def tidy(self, instance: Instance) -> None:
+        """The file's `logging` says what is kept."""
 
     def said(self, instance: Instance) -> str:
         return self._containers.said(instance)

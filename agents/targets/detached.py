@@ -6,6 +6,7 @@ nothing or a process that the next one finds.
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -54,8 +55,7 @@ class Detached:
             os.close(held)
 
     def _spawn(self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, held: int) -> None:
-        if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
-            self.log.replace(self.log.with_name("log.1"))
+        self.shorten_log()
         with self.log.open("ab") as log:
             child = subprocess.Popen(
                 argv,
@@ -68,6 +68,15 @@ class Detached:
                 pass_fds=(held,),
             )
         _children.add(child)
+
+    def shorten_log(self) -> None:
+        """So that it can't fill the disk: what is too long becomes `log.1`. The process goes on writing at the end."""
+        try:
+            if self.log.stat().st_size > LOG_BYTES:
+                shutil.copyfile(self.log, self.log.with_name("log.1"))
+                os.truncate(self.log, 0)
+        except FileNotFoundError:
+            return
 
     @property
     def pid(self) -> Pid | None:

@@ -10,6 +10,7 @@ from core.environments.release import Release
 from core.environments.settings import DockerTarget
 
 HOST = "127.0.0.1"
+LOG_LIMITS = {"max-size": "10m", "max-file": "2"}
 
 
 class DockerInstances:
@@ -37,6 +38,8 @@ class DockerInstances:
             raise TargetFailed("artifact-unavailable", detail)
 
     def start(self, instance: Instance) -> None:
+        from docker.types import LogConfig
+
         target = instance.target
         assert isinstance(target, DockerTarget)
         if self._containers.runs(instance):
@@ -54,6 +57,7 @@ class DockerInstances:
                 nano_cpus=int(target.cpus * 1e9),
                 pids_limit=4096,
                 security_opt=["no-new-privileges"],
+                log_config=LogConfig(config=LOG_LIMITS),
                 # Somebody has to pass signals on and to wait for orphans.
                 init=True,
                 detach=True,
@@ -62,6 +66,9 @@ class DockerInstances:
 
     def runs(self, instance: Instance) -> bool:
         return self._containers.runs(instance)
+
+    def tidy(self, instance: Instance) -> None:
+        """The engine limits its log."""
 
     def said(self, instance: Instance) -> str:
         return self._containers.said(instance)

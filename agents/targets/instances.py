@@ -58,6 +58,10 @@ class Driver(Protocol):
         """Whether it is there (or just being started). Raises TargetFailed where nobody can say."""
         ...
 
+    def tidy(self, instance: Instance) -> None:
+        """Asked again and again while it runs: what it prints must not fill the disk."""
+        ...
+
     def said(self, instance: Instance) -> str:
         """The end of its output."""
         ...

@@ -35,6 +35,7 @@ class Processes:
             "PORT": str(instance.port),
         }
         try:
+            self._folders.unpack(instance.release)
             home.mkdir(parents=True, exist_ok=True)
             # What its last life left behind would hold the place.
             if not detached.runs:
@@ -48,6 +49,9 @@ class Processes:
     def runs(self, instance: Instance) -> bool:
         detached = self._detached(instance)
         return detached.runs
+
+    def tidy(self, instance: Instance) -> None:
+        self._detached(instance).shorten_log()
 
     def said(self, instance: Instance) -> str:
         return self._detached(instance).tail()

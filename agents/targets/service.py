@@ -80,6 +80,7 @@ class ServiceFleet:
     def _restore(self, kept: Kept) -> Look:
         """What ended by itself is started again; an order that was fulfilled once, wholly."""
         for instance in self._fleet.instances.all():
+            self._fleet.driver(instance).tidy(instance)
             self._finish(instance) if instance.ended else self._fleet.tend(instance)
         plan = before = self._fleet.plan(kept.order)
         plan = self._fleet.drop_dead(plan)

@@ -143,7 +143,9 @@ def stop_targets(settings: Settings) -> int:
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    found = [target for region in settings.regions for _, target in targets_of(settings, region).all()]
+    all_targets = [targets_of(settings, region) for region in settings.regions]
+    opened = [targets.at(place) for targets in all_targets for place in targets.places()]
+    found = [target for target in opened if target is not None]
     with ThreadPoolExecutor(max(1, len(found))) as pool:
         list(pool.map(lambda target: target.stop(), found))
     return len(found)

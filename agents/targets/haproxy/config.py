@@ -94,7 +94,7 @@ backend {name}
   balance roundrobin
   option httpchk
   timeout check {check_ms}ms
-  http-check send meth GET uri {path} hdr Host localhost
+  http-check send meth GET uri {path} ver HTTP/1.1 hdr Host localhost
   http-check expect status 200-299
 """
 

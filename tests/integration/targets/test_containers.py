@@ -39,11 +39,13 @@ def test_container_is_limited_labelled_and_told_who_it_is(root_world: DockerWorl
     target = world.target()
     target.converge(world.order(instance_set(world.release("v1", GREETING="hi"))), never)
 
-    found = world.client.containers.list(filters={"label": "sealane.deployment-id=us-east-0123456789abcdef"})
+    labels = {"label": f"sealane.target={world.containers(world.place()).target}"}
+    found = world.client.containers.list(filters=labels)
     limits = found[0].attrs["HostConfig"]
     told = httpx.get(f"{target.addresses()[0].url}/cgi-bin/environment", trust_env=False).text.splitlines()
 
-    assert [each.labels["sealane.release"] for each in found] == ["v1"]
+    told_by_label = {name: found[0].labels[f"sealane.{name}"] for name in ("release", "region", "deployment-id")}
+    assert told_by_label == {"release": "v1", "region": "us-east", "deployment-id": "us-east-0123456789abcdef"}
     assert (limits["Memory"], limits["NanoCpus"], limits["PidsLimit"]) == (64 << 20, 10**9, 4096)
     assert limits["SecurityOpt"] == ["no-new-privileges"]
     assert limits["PortBindings"]["8080/tcp"][0]["HostIp"] == "127.0.0.1"
@@ -85,7 +87,7 @@ def test_container_that_was_removed_behind_our_back_is_made_again(root_world: Do
     target = world.target()
     target.converge(world.order(instance_set(world.release("v1"), 2)), never)
 
-    world.client.containers.list(filters={"label": "sealane.instance=v1-1"})[0].remove(force=True)
+    world.client.containers.get(f"sealane-{world.containers(world.place()).target}-v1-1").remove(force=True)
     while by_set(target.status()) != {"v1": (2, 100)}:
         target.keep()
 

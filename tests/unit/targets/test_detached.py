@@ -106,6 +106,20 @@ def test_number_that_belongs_to_another_process_now_is_left_alone(process: Detac
     os.killpg(real.number, signal.SIGKILL)
 
 
+def test_log_that_grows_too_long_is_put_aside_while_it_goes_on(
+    process: Detached, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.targets.detached.LOG_BYTES", 1000)
+    run(process, 'while :; do echo "a line of its output"; sleep 0.002; done')
+    until(lambda: process.log.exists() and process.log.stat().st_size > 1000)
+
+    process.shorten_log()
+
+    assert process.log.stat().st_size < 1000
+    assert process.log.with_name("log.1").stat().st_size > 1000
+    until(lambda: "a line of its output" in process.tail())
+
+
 def test_its_words_are_kept_and_only_the_last_of_them_shown(process: Detached) -> None:
     run(process, 'for n in $(seq 1000); do echo "line $n"; done')
 
