@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support import servers
+from tests.support.docker_engine import PATH, docker_engine
 
 # The same examples each time, on a machine of any speed: what fails fails for everybody.
 settings.register_profile("sealane", deadline=None, derandomize=True)
@@ -53,6 +54,15 @@ def database_url(postgres: str) -> Iterator[str]:
     """The dsn of an empty database for this test alone."""
     with servers.fresh_database(postgres) as dsn:
         yield dsn
+
+
+@pytest.fixture(scope="session")
+def docker_host() -> Iterator[str]:
+    """An engine, named by DOCKER_HOST for as long as the session takes."""
+    with docker_engine() as host, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOCKER_HOST", host)
+        patch.setenv("PATH", PATH)
+        yield host
 
 
 @pytest.fixture

@@ -50,11 +50,11 @@ class Acting:
         return self._answer(event, asked, code="target-unavailable", detail=detail)
 
     def watch(self, deployment_id: str) -> None:
-        for place, _ in self._targets.all():
+        for place in self._targets.places():
             place.watch(deployment_id)
 
     def finish(self, deployment_id: str, watched: bool) -> None:
-        for place, _ in self._targets.all():
+        for place in self._targets.places():
             place.finish(deployment_id, watched)
 
     def _void(self, event: EventEnvelope, asked: ActionRequested, error: StaleEpoch) -> Result:

@@ -54,7 +54,7 @@ class Hooks:
             running.kill()
             detail = f"it did not end within {asked.hook.timeout_seconds:g} s and was killed"
             return ReportHook(ok=False, output=_output(running), detail=detail)
-        if running.pid is None and not running.starting and not (place / "exit").exists():
+        if not running.runs and not (place / "exit").exists():
             detail = (
                 "it was cut short (the machine went down, or somebody killed it): whether it did its work isn't known"
             )

@@ -50,9 +50,11 @@ class Keeper:
 
     def look(self) -> None:
         """Once over all targets; what is wrong with one is no matter of the others."""
-        for place, target in self._targets.all():
+        for place in self._targets.places():
             try:
-                self._look_at(place, target)
+                target = self._targets.at(place)
+                if target is not None:
+                    self._look_at(place, target)
             except Exception:
                 _log.exception("the target in %s can't be looked after", place.root)
 

@@ -23,10 +23,7 @@ class TargetInstances:
             raise NotKnown(str(error)) from error
 
     def everywhere(self) -> Sequence[Instance]:
-        try:
-            return [each for directory, target in self._targets.all() for each in _readable(directory, target)]
-        except TargetFailed as error:
-            raise NotKnown(str(error)) from error
+        return [each for directory in self._targets.places() for each in self._readable(directory)]
 
     def status(self, place: Place) -> TargetStatus:
         try:
@@ -35,12 +32,12 @@ class TargetInstances:
         except TargetFailed as error:
             raise NotKnown(str(error)) from error
 
-
-def _readable(directory: Directory, target: Target) -> Sequence[Instance]:
-    try:
-        return list(_instances(directory, target))
-    except TargetFailed:
-        return ()
+    def _readable(self, directory: Directory) -> Sequence[Instance]:
+        try:
+            target = self._targets.at(directory)
+            return list(_instances(directory, target)) if target else ()
+        except TargetFailed:
+            return ()
 
 
 def _instances(directory: Directory, target: Target) -> Iterator[Instance]:

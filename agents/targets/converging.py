@@ -70,8 +70,8 @@ class Convergence:
     def _prepare(self) -> None:
         driver = self._fleet.driver_of(self._order.target)
         for wished in self._order.wish.sets:
-            if wished.replicas:
-                driver.prepare(wished.release, self._order.service)
+            if len(self._fleet.matching(self._order, wished)) < wished.replicas:
+                driver.prepare(wished.name, wished.release, self._order.service)
 
     def _start(self, wished: InstanceSet, newly: bool) -> None:
         for instance in self._fleet.matching(self._order, wished):

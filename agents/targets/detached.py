@@ -6,6 +6,7 @@ nothing or a process that the next one finds.
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -54,8 +55,7 @@ class Detached:
             os.close(held)
 
     def _spawn(self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, held: int) -> None:
-        if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
-            self.log.replace(self.log.with_name("log.1"))
+        self.shorten_log()
         with self.log.open("ab") as log:
             child = subprocess.Popen(
                 argv,
@@ -69,6 +69,15 @@ class Detached:
             )
         _children.add(child)
 
+    def shorten_log(self) -> None:
+        """So that it can't fill the disk: what is too long becomes `log.1`. The process goes on writing at the end."""
+        try:
+            if self.log.stat().st_size > LOG_BYTES:
+                shutil.copyfile(self.log, self.log.with_name("log.1"))
+                os.truncate(self.log, 0)
+        except FileNotFoundError:
+            return
+
     @property
     def pid(self) -> Pid | None:
         """The process, if it lives."""
@@ -76,9 +85,10 @@ class Detached:
         return pid if pid is not None and lives(pid) else None
 
     @property
-    def starting(self) -> bool:
-        """Whether somebody has just begun to start it: there is no pid file yet, but a holder of the lock."""
-        return self._noted() is None and self._is_held()
+    def runs(self) -> bool:
+        """Whether it lives, or is just being started: there is no pid file yet, but a holder of the lock."""
+        pid = self._noted()
+        return self._is_held() if pid is None else lives(pid)
 
     def signal(self, number: signal.Signals) -> None:
         """To the process and all of its group."""
@@ -110,9 +120,9 @@ class Detached:
     def _noted_soon(self) -> Pid | None:
         """A process that is just starting writes its pid in the next moment."""
         deadline = time.monotonic() + PID_FILE_SECONDS
-        while self.starting and time.monotonic() < deadline:
+        while (pid := self._noted()) is None and self._is_held() and time.monotonic() < deadline:
             time.sleep(0.01)
-        return self._noted()
+        return pid or self._noted()
 
     def _noted(self) -> Pid | None:
         _children.reap()

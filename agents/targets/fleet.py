@@ -102,10 +102,12 @@ class Fleet:
         """It was stopped by us, so it did not end by itself."""
         self.instances.write(_replace(instance, started_at=0, again_at=0, young=0))
 
-    def clean_all(self) -> None:
-        """No release is needed any more."""
-        for driver in self._drivers.values():
-            driver.clean(())
+    def in_use(self) -> list[Driver]:
+        """Those of the instances' kinds and of the last order's; the others are not asked, they may not be there."""
+        kept = self.place.kept()
+        targets: list[object] = [each.target for each in self.instances.all()]
+        targets += [kept.order.target] if kept is not None else []
+        return [driver for kind, driver in self._drivers.items() if kind in {type(target) for target in targets}]
 
     def ready(self) -> set[str]:
         """Names of the servers that get requests, if their set does."""

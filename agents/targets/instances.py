@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -45,8 +46,8 @@ class Instance(msgspec.Struct, frozen=True, omit_defaults=True):
 class Driver(Protocol):
     """How instances of one kind are run. None of it waits for readiness."""
 
-    def prepare(self, release: Release, target: ServiceTarget) -> None:
-        """Get what the release is made of onto this machine. Raises TargetFailed."""
+    def prepare(self, set_name: str, release: Release, target: ServiceTarget) -> None:
+        """Get what the set's instances need onto this machine; may take its time. Raises TargetFailed."""
         ...
 
     def start(self, instance: Instance) -> None:
@@ -55,6 +56,10 @@ class Driver(Protocol):
 
     def runs(self, instance: Instance) -> bool:
         """Whether it is there (or just being started). Raises TargetFailed where nobody can say."""
+        ...
+
+    def tidy(self, instance: Instance) -> None:
+        """Asked again and again while it runs: what it prints must not fill the disk."""
         ...
 
     def said(self, instance: Instance) -> str:
@@ -71,8 +76,12 @@ class Driver(Protocol):
         """It is gone; remove what is left of it."""
         ...
 
-    def clean(self, used: tuple[Release, ...]) -> None:
-        """Remove what belongs to no release of these."""
+    def stop_rest(self) -> None:
+        """All instances were stopped: end what ran beside them."""
+        ...
+
+    def clean(self, used: Mapping[str, Release]) -> None:
+        """Remove what belongs to none of these sets."""
         ...
 
 

@@ -81,7 +81,7 @@ class Place:
     def _note(self, deployment_id: str, change: Callable[[Kept], Kept]) -> None:
         with self.locked():
             kept = self.kept()
-            if kept is not None and kept.order.deployment_id == deployment_id:
+            if kept is not None and kept.order.deployment_id == deployment_id and change(kept) != kept:
                 write_json(self._wish, change(kept))
 
     def kept(self) -> Kept | None:

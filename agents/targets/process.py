@@ -1,29 +1,27 @@
 """Instances as processes of this machine: each in a session of its own, with a copy of the release's files."""
 
-import hashlib
-import shutil
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 
 from agents.environment import machine_environment
-from agents.targets.artifacts import Artifacts
 from agents.targets.base import ServiceTarget, TargetFailed
 from agents.targets.detached import Busy, Detached
+from agents.targets.folders import ReleaseFolders
 from agents.targets.instances import Instance, Instances
 from core.environments.release import Release
 from core.environments.settings import ProcessTarget
 
 
 class Processes:
-    """See instances.Driver. Releases lie in `root/releases`, what an instance says in `log` beside its record."""
+    """See instances.Driver. What an instance says is in `log` beside its record in `root/instances`."""
 
-    def __init__(self, root: Path, artifacts: Artifacts) -> None:
-        self._releases = root / "releases"
+    def __init__(self, root: Path, folders: ReleaseFolders) -> None:
         self._instances = Instances(root / "instances")
-        self._artifacts = artifacts
+        self._folders = folders
 
-    def prepare(self, release: Release, target: ServiceTarget) -> None:
-        self._artifacts.unpack(release, self._files(release))
+    def prepare(self, set_name: str, release: Release, target: ServiceTarget) -> None:
+        self._folders.unpack(release)
 
     def start(self, instance: Instance) -> None:
         target = instance.target
@@ -37,11 +35,12 @@ class Processes:
             "PORT": str(instance.port),
         }
         try:
+            self._folders.unpack(instance.release)
             home.mkdir(parents=True, exist_ok=True)
             # What its last life left behind would hold the place.
-            if detached.pid is None and not detached.starting:
+            if not detached.runs:
                 detached.kill()
-            detached.start(("/bin/sh", "-c", target.command), environment, self._files(instance.release))
+            detached.start(("/bin/sh", "-c", target.command), environment, self._folders.of(instance.release))
         except Busy:
             return
         except (OSError, ValueError) as error:
@@ -49,7 +48,10 @@ class Processes:
 
     def runs(self, instance: Instance) -> bool:
         detached = self._detached(instance)
-        return detached.pid is not None or detached.starting
+        return detached.runs
+
+    def tidy(self, instance: Instance) -> None:
+        self._detached(instance).shorten_log()
 
     def said(self, instance: Instance) -> str:
         return self._detached(instance).tail()
@@ -63,14 +65,11 @@ class Processes:
     def forget(self, instance: Instance) -> None:
         """Its files go with its record."""
 
-    def clean(self, used: tuple[Release, ...]) -> None:
-        wanted = {self._files(release) for release in used}
-        for path in self._releases.glob("*"):
-            if path not in wanted:
-                shutil.rmtree(path, ignore_errors=True)
+    def stop_rest(self) -> None:
+        """There is nothing beside them."""
 
-    def _files(self, release: Release) -> Path:
-        return self._releases / hashlib.sha256(release.artifact.digest.encode()).hexdigest()[:16]
+    def clean(self, used: Mapping[str, Release]) -> None:
+        self._folders.clean(used)
 
     def _detached(self, instance: Instance) -> Detached:
         return Detached(self._instances.place(instance))

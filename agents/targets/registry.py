@@ -1,7 +1,7 @@
 """All targets of one region on this machine: `root/<region>/<app>/<environment>`, opened as their last order wants."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,25 +39,22 @@ class Targets:
 
     def find(self, app: str, environment: str) -> Target | None:
         """A target that had an order once. Raises TargetFailed."""
-        return self._of_place(self.place(app, environment))
+        return self.at(self.place(app, environment))
 
-    def all(self) -> Iterator[tuple[Place, Target]]:
-        """Those that had an order once. Raises TargetFailed for one whose order can't be read."""
-        for path in sorted(self._root.glob("*/*/wish.json")):
-            place = Place(path.parent)
-            target = self._of_place(place)
-            if target is not None:
-                yield place, target
+    def places(self) -> list[Place]:
+        """Where there was an order once."""
+        return [Place(path.parent) for path in sorted(self._root.glob("*/*/wish.json"))]
+
+    def at(self, place: Place) -> Target | None:
+        """The target there; None if it is gone meanwhile. Raises TargetFailed where its order can't be read."""
+        kept = place.kept()
+        return self._open(place, isinstance(kept.order.target, StaticTarget)) if kept is not None else None
 
     def place(self, app: str, environment: str) -> Place:
         for name in (app, environment):
             if not _NAME.fullmatch(name):
                 raise TargetFailed("bad-target", f"'{name[:100]}' can't name a directory")
         return Place(self._root / app / environment)
-
-    def _of_place(self, place: Place) -> Target | None:
-        kept = place.kept()
-        return self._open(place, isinstance(kept.order.target, StaticTarget)) if kept is not None else None
 
     def _open(self, place: Place, static: bool) -> Target:
         key = (place.root, static)

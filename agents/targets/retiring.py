@@ -10,6 +10,7 @@ from agents.targets.base import Interrupted, Order, Superseded
 from agents.targets.fleet import Fleet
 from agents.targets.instances import Instance
 from agents.targets.routing import only_servers, server_name, with_draining, without_empty
+from core.environments.release import Release
 
 POLL_SECONDS = 0.02
 
@@ -38,19 +39,20 @@ class Retirement:
             self._fleet.proxy.apply(without_empty(only_servers(plan, rest), self._order.wish))
         self._wait(lambda: not self._running(leaving), max((each.target.stop_seconds for each in leaving), default=0))
         with self._right():
+            drivers = self._fleet.in_use()
             for instance in leaving:
                 end(self._fleet, instance)
-            self._clean()
+            for driver in drivers:
+                driver.clean(self._used())
 
     def _right(self) -> AbstractContextManager[None]:
         if self._interrupted():
             raise Superseded(f"{self._order.where}: action {self._order.action} is no longer wanted")
         return self._fleet.place.guarded(self._order.fence)
 
-    def _clean(self) -> None:
-        used = [each.release for each in self._order.wish.sets]
-        used += [each.release for each in self._fleet.instances.all()]
-        self._fleet.driver_of(self._order.target).clean(tuple(used))
+    def _used(self) -> dict[str, Release]:
+        wished = {each.name: each.release for each in self._order.wish.sets}
+        return wished | {each.set_name: each.release for each in self._fleet.instances.all()}
 
     def _idle(self, names: set[str]) -> bool:
         busy = any(each.busy for each in self._fleet.proxy.look().servers if each.name in names)

@@ -54,6 +54,8 @@ def as_wished(plan: Plan, wish: TargetState) -> Plan:
         headers=wish.headers if headers_to else (),
         headers_to=headers_to,
         affinity=wish.affinity,
+        mirror=wish.mirror if wish.mirror_to in known else 0,
+        mirror_to=wish.mirror_to if wish.mirror_to in known else "",
     )
 
 

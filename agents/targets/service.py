@@ -2,7 +2,7 @@
 
 import time
 
-from agents.targets.base import Address, Interrupted, Order, Shifted, StaleEpoch, unheard
+from agents.targets.base import Address, Interrupted, Order, Shifted, StaleEpoch, TargetFailed, unheard
 from agents.targets.converging import Convergence
 from agents.targets.fleet import Fleet
 from agents.targets.haproxy.proxy import Look
@@ -24,6 +24,9 @@ class ServiceFleet:
 
     def converge(self, order: Order, interrupted: Interrupted, shifted: Shifted = unheard) -> TargetStatus:
         check(order)
+        if order.wish.mirror and not self._fleet.proxy.can_mirror():
+            detail = f"{order.where}: this HAProxy was built without Lua, so it can't mirror requests"
+            raise TargetFailed("mirror-unsupported", detail)
         return Convergence(self._fleet, order, interrupted, shifted).run()
 
     def status(self) -> TargetStatus:
@@ -58,13 +61,17 @@ class ServiceFleet:
             for instance in instances:
                 self._fleet.driver(instance).kill(instance)
                 self._fleet.note_stopped(instance)
+            for driver in self._fleet.in_use():
+                driver.stop_rest()
 
     def remove(self) -> None:
         self.stop()
         with self._fleet.place.locked():
+            drivers = self._fleet.in_use()
             for instance in self._fleet.instances.all():
                 end(self._fleet, instance)
-            self._fleet.clean_all()
+            for driver in drivers:
+                driver.clean({})
         self._fleet.place.remove()
 
     def _runs(self, instance: Instance) -> bool:
@@ -73,6 +80,7 @@ class ServiceFleet:
     def _restore(self, kept: Kept) -> Look:
         """What ended by itself is started again; an order that was fulfilled once, wholly."""
         for instance in self._fleet.instances.all():
+            self._fleet.driver(instance).tidy(instance)
             self._finish(instance) if instance.ended else self._fleet.tend(instance)
         plan = before = self._fleet.plan(kept.order)
         plan = self._fleet.drop_dead(plan)

@@ -22,8 +22,8 @@ def check(order: Order) -> None:
     for route in wish.headers:
         if not _HEADER.fullmatch(route.header) or not route.value.isprintable() or len(route.value) > 1000:
             raise TargetFailed("bad-target", f"'{route.header[:100]}: {route.value[:100]}' is no header to route by")
-    if wish.mirror:
-        raise TargetFailed("mirror-unsupported", f"{order.where}: this proxy can't mirror requests")
+    if not 0 <= wish.mirror <= 100:
+        raise TargetFailed("bad-target", f"{wish.mirror} percent of the requests can't be mirrored (0 to 100)")
 
 
 def check_sets(wish: TargetState) -> None:

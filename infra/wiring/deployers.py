@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from agents.connectors.metrics import ConnectorMetrics
     from agents.targets.artifacts import Artifacts
     from agents.targets.base import Target
+    from agents.targets.containers import Engine
     from agents.targets.place import Place
     from agents.targets.registry import Targets
     from core.ports import Producer
@@ -26,11 +27,13 @@ THREADS = 4
 
 
 def targets_of(settings: Settings, region: str, artifacts: "Artifacts | None" = None) -> "Targets":
+    from agents.targets.containers import Engine
     from agents.targets.registry import Makers, Targets
     from agents.targets.static import StaticSite
 
     files = artifacts or release_files(settings)
-    makers = Makers(service=lambda place: _service(place, files), static=lambda place: StaticSite(place, files))
+    engine = Engine()
+    makers = Makers(service=lambda place: _service(place, files, engine), static=lambda place: StaticSite(place, files))
     return Targets(settings.targets_path, region, makers)
 
 
@@ -43,15 +46,25 @@ def release_files(settings: Settings) -> "Artifacts":
     return Artifacts(mirrors, object_store(settings).get)
 
 
-def _service(place: "Place", artifacts: "Artifacts") -> "Target":
+def _service(place: "Place", artifacts: "Artifacts", engine: "Engine") -> "Target":
+    from agents.targets.compose import ComposeInstances
+    from agents.targets.containers import Containers
+    from agents.targets.docker import DockerInstances
     from agents.targets.fleet import Fleet
+    from agents.targets.folders import ReleaseFolders
     from agents.targets.haproxy.proxy import Haproxy
     from agents.targets.instances import Driver
     from agents.targets.process import Processes
     from agents.targets.service import ServiceFleet
-    from core.environments.settings import ProcessTarget
+    from core.environments.settings import ComposeTarget, DockerTarget, ProcessTarget
 
-    drivers: dict[type, Driver] = {ProcessTarget: Processes(place.root, artifacts)}
+    folders = ReleaseFolders(place.root / "releases", artifacts)
+    containers = Containers(place.root, engine)
+    drivers: dict[type, Driver] = {
+        ProcessTarget: Processes(place.root, folders),
+        DockerTarget: DockerInstances(containers, engine),
+        ComposeTarget: ComposeInstances(folders, containers, engine),
+    }
     return ServiceFleet(Fleet(place, drivers, Haproxy(place.root / "proxy", haproxy_binary)))
 
 
@@ -130,7 +143,9 @@ def stop_targets(settings: Settings) -> int:
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    found = [target for region in settings.regions for _, target in targets_of(settings, region).all()]
+    all_targets = [targets_of(settings, region) for region in settings.regions]
+    opened = [targets.at(place) for targets in all_targets for place in targets.places()]
+    found = [target for target in opened if target is not None]
     with ThreadPoolExecutor(max(1, len(found))) as pool:
         list(pool.map(lambda target: target.stop(), found))
     return len(found)

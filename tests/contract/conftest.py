@@ -6,6 +6,8 @@ import pytest
 
 from tests.contract.worlds import KafkaWorld, MemoryWorld, World
 
+pytest.register_assert_rewrite("tests.contract.target_suite")
+
 
 @pytest.fixture(params=["memory", "kafka"])
 def world(request: pytest.FixtureRequest) -> Iterator[World]:

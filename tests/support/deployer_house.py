@@ -86,8 +86,8 @@ class DeployerHouse:
 
     def close(self) -> None:
         self.stop()
-        for _, target in self.targets.all():
-            target.remove()
+        for place in self.targets.places():
+            self.world.at(place).remove()
 
     def tell(self, message: Message, stream: Stream | None = None, region: str = "us-east") -> None:
         """An event of the deployment (or of another stream)."""

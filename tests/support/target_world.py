@@ -6,16 +6,17 @@ import shutil
 import signal
 import tarfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import msgspec
 
 from agents.connectors.mirror import Mirrors
 from agents.targets.artifacts import Artifacts
 from agents.targets.base import Order, Target
 from agents.targets.detached import Detached
 from agents.targets.fleet import Fleet
+from agents.targets.folders import ReleaseFolders
 from agents.targets.haproxy.proxy import Haproxy
 from agents.targets.place import Place
 from agents.targets.process import Processes
@@ -42,6 +43,8 @@ class TargetWorld:
     """`root` is a scratch directory. Targets of one `name` are the same one, as another deployer would open it."""
 
     kind = ""
+    # After how many questions an order is cut short.
+    cuts: tuple[int, ...] = tuple(range(14))
     # What a deployer looks after on its own, and what ends when it stops everything.
     has_instances = True
 
@@ -78,6 +81,10 @@ class TargetWorld:
     def broken_release(self, name: str) -> Release:
         """One that can't ever serve."""
         raise NotImplementedError
+
+    def missing(self, artifact: Artifact) -> Artifact:
+        """One like it that does not exist."""
+        return msgspec.structs.replace(artifact, digest="git:" + "a" * 40)
 
     def release(self, name: str, **config: str) -> Release:
         """A commit with the service, whose version.txt says `name`."""
@@ -127,7 +134,7 @@ class ProcessWorld(TargetWorld):
     settings = PROCESS
 
     def at(self, place: Place) -> Target:
-        processes = Processes(place.root, self.artifacts)
+        processes = Processes(place.root, ReleaseFolders(place.root / "releases", self.artifacts))
         return ServiceFleet(Fleet(place, {ProcessTarget: processes}, Haproxy(place.root / "proxy", find_haproxy)))
 
     def visit(self, target: Target) -> str:
@@ -166,9 +173,6 @@ class StaticWorld(TargetWorld):
         shutil.rmtree(self.tree.path / "site")
         commit = self.tree.commit(name)
         return Release(id=name, app="shop", artifact=Artifact("tree", f"git:{commit}", f"file://{self.tree.path}"))
-
-
-WORLDS: dict[str, Callable[[Path], TargetWorld]] = {"process": ProcessWorld, "static": StaticWorld}
 
 
 def instance_set(release: Release, replicas: int = 1, weight: int = 100, role: Role = "stable") -> InstanceSet:

@@ -7,7 +7,8 @@ evenly over the hundred. Sets sit in a fixed number of slots, because backends c
 
 import hashlib
 
-from agents.targets.haproxy.plan import Backend, Plan, Server, buckets, by_weight
+from agents.targets.haproxy import mirror
+from agents.targets.haproxy.plan import BUCKETS, Backend, Plan, Server, buckets, by_weight
 from core.environments.settings import HeaderRoute, Health
 
 SLOTS = 8
@@ -15,6 +16,7 @@ FALLBACKS = 3
 BUCKETS_FILE = "buckets.map"
 CHOICES_FILE = "choices.map"
 HEADERS_FILE = "headers.map"
+MIRRORS_FILE = "mirrors.map"
 SOCKET = "admin.sock"
 # An old process that was replaced ends its last connections within this time.
 HARD_STOP_SECONDS = 15
@@ -29,7 +31,7 @@ global
   noreuseport
   hard-stop-after {hard_stop}s
   spread-checks 0
-
+{lua}
 defaults
   mode http
   timeout connect 2s
@@ -55,6 +57,8 @@ frontend users
   bind {host}:{port}
   acl known_client req.cook({cookie}) -m reg ^[0-9]{{1,2}}$
   acl sticky str(affinity),{choices} -m found
+  # A process that was replaced counts no server as usable, and still has to answer what comes on kept connections.
+  acl ending stopping
   http-request disable-l7-retry unless METH_GET || {{ method HEAD OPTIONS }}
   http-request track-sc0 int(1) table turns
   http-request set-var(txn.bucket) req.cook({cookie}) if sticky known_client
@@ -64,13 +68,25 @@ frontend users
   http-request set-var(txn.by_header) req.hdrs,{headers}
   http-request set-var(txn.set) var(txn.by_header) if {{ var(txn.by_header),nbsrv gt 0 }}
 """
+_MIRROR = f"""\
+  http-request set-var(txn.mirror) var(txn.bucket),map_str({MIRRORS_FILE})
+  acl mirrored var(txn.mirror),nbsrv gt 0
+  http-request wait-for-body time 1s if mirrored
+  http-request lua.mirror if mirrored
+"""
+_MIRRORED = f"""
+frontend mirrored
+  bind unix@{mirror.SOCKET} mode 600
+  use_backend %[str(mirror),map_str({CHOICES_FILE})]
+  default_backend nothing
+"""
 _FALLBACK = """\
-  http-request set-var(txn.set) str(fallback{n}),{choices} unless {{ var(txn.set),nbsrv gt 0 }}
+  http-request set-var(txn.set) str(fallback{n}),{choices} unless {{ var(txn.set),nbsrv gt 0 }} || ending
 """
 _TAIL = """\
   acl greet var(txn.new_client) -m bool
   http-response add-header Set-Cookie "{cookie}=%[var(txn.bucket)]; Path=/; HttpOnly; SameSite=Lax" if greet
-  use_backend %[var(txn.set)] if {{ var(txn.set),nbsrv gt 0 }}
+  use_backend %[var(txn.set)] if {{ var(txn.set),nbsrv gt 0 }} || ending
   default_backend nothing
 """
 _BACKEND = """
@@ -78,7 +94,7 @@ backend {name}
   balance roundrobin
   option httpchk
   timeout check {check_ms}ms
-  http-check send meth GET uri {path} hdr Host localhost
+  http-check send meth GET uri {path} ver HTTP/1.1 hdr Host localhost
   http-check expect status 200-299
 """
 
@@ -87,9 +103,9 @@ def slot_name(slot: int) -> str:
     return f"set{slot}"
 
 
-def config(plan: Plan, host: str) -> str:
-    """The whole file, with the servers as they are now: what a proxy that is started anew needs."""
-    parts = [static_part(plan, host)]
+def config(plan: Plan, host: str, lua: bool) -> str:
+    """The whole file, with the servers as they are now: what a proxy that is started anew needs. `lua`: it has that."""
+    parts = [static_part(plan, host, lua)]
     for slot in range(SLOTS):
         backend = _in_slot(plan, slot)
         parts.append(_backend(slot, backend.health if backend else plan.health))
@@ -98,19 +114,19 @@ def config(plan: Plan, host: str) -> str:
     return "".join(parts)
 
 
-def fixed_parts(plan: Plan, host: str) -> dict[str, str]:
+def fixed_parts(plan: Plan, host: str, lua: bool) -> dict[str, str]:
     """What a running proxy can't change, by name; of the slots those that are used."""
     slots = {slot_name(each.slot): _backend(each.slot, each.health) for each in plan.backends}
-    return {"static": hashlib.sha256(static_part(plan, host).encode()).hexdigest()[:16], **slots}
+    return {"static": hashlib.sha256(static_part(plan, host, lua).encode()).hexdigest()[:16], **slots}
 
 
-def rendered_parts(plan: Plan, host: str) -> dict[str, str]:
+def rendered_parts(plan: Plan, host: str, lua: bool) -> dict[str, str]:
     """The same, with all slots: what a process that reads config(plan) can serve."""
     free = {slot_name(slot): _backend(slot, plan.health) for slot in range(SLOTS)}
-    return free | fixed_parts(plan, host)
+    return free | fixed_parts(plan, host, lua)
 
 
-def static_part(plan: Plan, host: str) -> str:
+def static_part(plan: Plan, host: str, lua: bool) -> str:
     choices = f"map_str({CHOICES_FILE})"
     places = {"cookie": plan.cookie, "choices": choices, "headers": f"map_reg({HEADERS_FILE})"}
     head = _HEAD.format(
@@ -119,9 +135,12 @@ def static_part(plan: Plan, host: str) -> str:
         host=host,
         port=plan.port,
         buckets=f"map_str({BUCKETS_FILE})",
+        lua=f"  lua-load {mirror.FILE}\n" if lua else "",
         **places,
     )
-    return head + "".join(_FALLBACK.format(n=n, choices=choices) for n in range(FALLBACKS)) + _TAIL.format(**places)
+    fallbacks = "".join(_FALLBACK.format(n=n, choices=choices) for n in range(FALLBACKS))
+    shadow, shadowed = (_MIRROR, _MIRRORED) if lua else ("", "")
+    return head + fallbacks + shadow + _TAIL.format(**places) + shadowed
 
 
 def server_line(server: Server, health: Health) -> str:
@@ -142,12 +161,21 @@ def tables(plan: Plan) -> dict[str, list[str]]:
     """The files that a running proxy can be told to change, by name, line by line."""
     choices = {f"fallback{n}": each.slot for n, each in enumerate(by_weight(plan)[:FALLBACKS])}
     to = plan.slot(plan.headers_to) if plan.headers_to else None
+    shadow = plan.slot(plan.mirror_to) if plan.mirror else None
+    if shadow is not None:
+        choices["mirror"] = shadow
     lines = [f"{name} {slot_name(slot)}" for name, slot in choices.items()]
     return {
         BUCKETS_FILE: [f"{bucket} {slot_name(slot)}" for bucket, slot in buckets(plan).items()],
         CHOICES_FILE: [*lines, *(("affinity on",) if plan.affinity else ())],
+        MIRRORS_FILE: mirrors(plan, shadow) if shadow is not None else [],
         HEADERS_FILE: [f"{header_pattern(route)} {slot_name(to)}" for route in plan.headers] if to is not None else [],
     }
+
+
+def mirrors(plan: Plan, shadow: int) -> list[str]:
+    """The last buckets, which are the old release's."""
+    return [f"{bucket} {slot_name(shadow)}" for bucket in range(BUCKETS - plan.mirror, BUCKETS)]
 
 
 def header_pattern(route: HeaderRoute) -> str:

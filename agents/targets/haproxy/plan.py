@@ -40,6 +40,8 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     headers: tuple[HeaderRoute, ...] = ()
     headers_to: str = ""
     affinity: bool = False
+    mirror: int = 0
+    mirror_to: str = ""
 
     def backend(self, set_name: str) -> Backend | None:
         return next((each for each in self.backends if each.set_name == set_name), None)

@@ -16,6 +16,7 @@ import msgspec
 from agents.environment import machine_environment
 from agents.targets.base import TargetFailed
 from agents.targets.detached import Busy, Detached
+from agents.targets.haproxy import mirror
 from agents.targets.haproxy.config import (
     BUCKETS_FILE,
     SOCKET,
@@ -76,12 +77,16 @@ class Haproxy:
         """What it was told last."""
         return read_json(self._root / "plan.json", Plan)
 
+    def can_mirror(self) -> bool:
+        return mirror.can_mirror(self._binary())
+
     def apply(self, plan: Plan) -> None:
         """Make it so, starting it where it isn't running. Doing it again changes nothing."""
         self._root.mkdir(parents=True, exist_ok=True)
         look = self.look()
         self.note_requests(look)
-        write_json(self._root / "plan.json", plan)
+        if plan != self.plan():
+            write_json(self._root / "plan.json", plan)
         # Slots may have other sets now, which begin at 0.
         self.note_requests(look)
         self._write_files(plan)
@@ -136,17 +141,18 @@ class Haproxy:
         return [Detached(path) for path in found]
 
     def _current(self) -> Detached | None:
-        living = [each for each in self._processes() if each.pid is not None or each.starting]
+        living = [each for each in self._processes() if each.runs]
         return living[-1] if living else None
 
     def _can_serve(self, process: Detached, plan: Plan) -> bool:
         made = read_json(process.place / "made.json", _Made)
-        return made is not None and fixed_parts(plan, HOST).items() <= made.parts.items()
+        return made is not None and fixed_parts(plan, HOST, self.can_mirror()).items() <= made.parts.items()
 
     def _write_files(self, plan: Plan) -> None:
         for name, lines in tables(plan).items():
             _write(self._root / name, "".join(f"{line}\n" for line in lines))
-        _write(self._root / "haproxy.cfg", config(plan, HOST))
+        _write(self._root / mirror.FILE, mirror.PROGRAM)
+        _write(self._root / "haproxy.cfg", config(plan, HOST, self.can_mirror()))
 
     def _replace(self, current: Detached, plan: Plan) -> None:
         """The new process takes over the listening socket, then tells the old one to finish."""
@@ -158,7 +164,7 @@ class Haproxy:
         number = int(last[0].place.name.rpartition("-")[2]) + 1 if last else 1
         process = Detached(self._root / f"process-{number}")
         process.place.mkdir()
-        write_json(process.place / "made.json", _Made(rendered_parts(plan, HOST)))
+        write_json(process.place / "made.json", _Made(rendered_parts(plan, HOST, self.can_mirror())))
         command = (str(self._binary()), "-db", "-f", "haproxy.cfg", *options)
         try:
             process.start(command, machine_environment(), self._root)
@@ -172,7 +178,7 @@ class Haproxy:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             pid = process.pid
-            if pid is None and not process.starting:
+            if not process.runs:
                 break
             with suppress(ProxyGone):
                 if pid is not None and f"Pid: {pid.number}\n" in self._runtime.ask("show info"):
@@ -183,7 +189,7 @@ class Haproxy:
 
     def _bury(self, keep: int) -> None:
         for process in self._processes()[:-keep]:
-            if process.pid is None and not process.starting:
+            if not process.runs:
                 for path in process.place.iterdir():
                     path.unlink(missing_ok=True)
                 process.place.rmdir()

@@ -199,6 +199,22 @@ def test_way_back_is_gone_on_with_when_what_was_missing_is_there(house: Deployer
     house.until(lambda: by_set(target_of(house).status()) == {"v1": (1, 100)})
 
 
+def test_target_whose_order_is_broken_is_no_matter_of_the_others(house: DeployerHouse) -> None:
+    v1 = house.world.release("v1")
+    house.action(1, TargetState(sets=(instance_set(v1),)))
+    house.report(1)
+    broken = place_of(house).parent / "broken"
+    broken.mkdir()
+    (broken / "wish.json").write_text("{")
+
+    kill_instances(house)
+
+    house.until(lambda: house.health() and house.health()[-1].status.sets[0].restarts == 1)
+    house.until(lambda: house.health()[-1].status.sets[0].ready == 1)
+    (broken / "wish.json").unlink()
+    assert by_set(target_of(house).status()) == {"v1": (1, 100)}
+
+
 def test_other_regions_are_left_alone(house: DeployerHouse) -> None:
     v1 = house.world.release("v1")
     wish = TargetState(sets=(instance_set(v1),))

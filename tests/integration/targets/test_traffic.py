@@ -1,5 +1,6 @@
 """What users of a target see while its releases change: their share of each release, and no failed request."""
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 
@@ -7,8 +8,14 @@ import httpx
 import msgspec
 import pytest
 
-from agents.targets.base import Target
-from core.environments.settings import HeaderRoute
+from agents.targets.base import Target, TargetFailed
+from agents.targets.fleet import Fleet
+from agents.targets.folders import ReleaseFolders
+from agents.targets.haproxy.proxy import Haproxy
+from agents.targets.process import Processes
+from agents.targets.service import ServiceFleet
+from core.environments.settings import HeaderRoute, ProcessTarget
+from infra.embedded.haproxy import find_haproxy
 from tests.support.servers import scratch_directory
 from tests.support.target_world import PROCESS, ProcessWorld, by_set, instance_set, never
 from tests.support.traffic import Traffic
@@ -159,6 +166,53 @@ def test_user_who_met_the_new_release_stays_with_it(world: ProcessWorld) -> None
         then = releases()
         assert then.count("v2") == 50
         assert all(later == "v2" for before, later in zip(first, then, strict=True) if before == "v2")
+
+
+def test_shadow_requests_reach_the_new_release_and_no_user(world: ProcessWorld) -> None:
+    counts = world.root / "counts"
+    v1, v2 = (world.release(name, COUNT_FILE=str(counts)) for name in ("v1", "v2"))
+    target = world.target()
+    target.converge(world.order(instance_set(v1)), never)
+    wish = (instance_set(v1), instance_set(v2, weight=0, role="canary"))
+    target.converge(world.order(*wish, mirror=20, mirror_to="v2"), never)
+
+    with httpx.Client(base_url=target.status().address, trust_env=False) as client:
+        for number in range(200):
+            headers = {"X-Number": str(number)}
+            answer = (
+                client.get("/count?a=1", headers=headers)
+                if number % 2
+                else client.post("/count", headers=headers, content=b"x" * 2000)
+            )
+            assert answer.json()["RELEASE"] == "v1"
+
+    def seen(release: str) -> list[str]:
+        lines = [line.split() for line in counts.read_text().splitlines()]
+        return [number for name, number in lines if name == release]
+
+    deadline = time.monotonic() + 20
+    while len(seen("v2")) < 40:
+        assert time.monotonic() < deadline, len(seen("v2"))
+        time.sleep(0.05)
+    assert len(seen("v1")) == 200
+    assert len(set(seen("v2"))) == len(seen("v2")) == 40
+
+
+def test_proxy_that_cannot_mirror_says_so(world: ProcessWorld) -> None:
+    plain = world.root / "haproxy"
+    plain.write_text(f'#!/bin/sh\n[ "$1" = -vv ] && exit 0\nexec {find_haproxy()} "$@"\n')
+    plain.chmod(0o755)
+    place = world.place()
+    processes = Processes(place.root, ReleaseFolders(place.root / "releases", world.artifacts))
+    target = ServiceFleet(Fleet(place, {ProcessTarget: processes}, Haproxy(place.root / "proxy", lambda: plain)))
+    v1 = world.release("v1")
+    target.converge(world.order(instance_set(v1)), never)
+
+    with pytest.raises(TargetFailed, match="built without Lua") as refused:
+        target.converge(world.order(instance_set(v1), mirror=5, mirror_to="v1"), never)
+
+    assert refused.value.code == "mirror-unsupported"
+    assert world.visit(target) == "v1"
 
 
 def with_weight(world: ProcessWorld, target: Target, weight: int) -> None:

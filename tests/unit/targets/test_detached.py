@@ -41,6 +41,18 @@ def test_it_is_found_by_others_and_leads_its_own_session(process: Detached) -> N
     assert os.getsid(found.number) == found.number != os.getsid(0)
 
 
+def test_it_runs_from_the_moment_it_was_started(tmp_path: Path) -> None:
+    for number in range(40):
+        process = Detached(tmp_path / str(number))
+        run(process, "exec sleep 60")
+        try:
+            while process.pid is None:
+                assert process.runs
+        finally:
+            process.kill()
+        assert not process.runs
+
+
 def test_there_is_only_one_in_a_place(process: Detached) -> None:
     run(process, "exec sleep 60")
 
@@ -51,7 +63,7 @@ def test_there_is_only_one_in_a_place(process: Detached) -> None:
 def test_it_is_gone_once_it_has_ended(process: Detached) -> None:
     run(process, "exit 3")
 
-    until(lambda: process.pid is None and not process.starting)
+    until(lambda: not process.runs)
     run(process, "exec sleep 60")
     until(lambda: process.pid)
 
@@ -92,6 +104,20 @@ def test_number_that_belongs_to_another_process_now_is_left_alone(process: Detac
     process.signal(signal.SIGKILL)
     assert os.path.exists(f"/proc/{real.number}/exe")
     os.killpg(real.number, signal.SIGKILL)
+
+
+def test_log_that_grows_too_long_is_put_aside_while_it_goes_on(
+    process: Detached, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.targets.detached.LOG_BYTES", 1000)
+    run(process, 'while :; do echo "a line of its output"; sleep 0.002; done')
+    until(lambda: process.log.exists() and process.log.stat().st_size > 1000)
+
+    process.shorten_log()
+
+    assert process.log.stat().st_size < 1000
+    assert process.log.with_name("log.1").stat().st_size > 1000
+    until(lambda: "a line of its output" in process.tail())
 
 
 def test_its_words_are_kept_and_only_the_last_of_them_shown(process: Detached) -> None:

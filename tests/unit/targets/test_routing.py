@@ -163,10 +163,10 @@ def test_header_pattern_matches_its_value_and_stays_on_its_line(value: str) -> N
 
 def test_only_what_a_running_proxy_cannot_change_asks_for_another_one() -> None:
     plan = as_wished(planned("v1", "v2"), TargetState(sets=(wished("v1", 100), wished("v2", 0))))
-    made = rendered_parts(plan, HOST)
+    made = rendered_parts(plan, HOST, lua=True)
 
     def serves(other: Plan) -> bool:
-        return fixed_parts(other, HOST).items() <= made.items()
+        return fixed_parts(other, HOST, lua=True).items() <= made.items()
 
     shifted = as_wished(plan, TargetState(sets=(wished("v1", 5), wished("v2", 95)), affinity=True))
     other_health = Health(path="/ready")

@@ -1,0 +1,177 @@
+"""Instances as containers of one service of a compose file, with a project of its own for each set.
+
+The other services of the file are started once per project; each instance is a container of the service beside them,
+published on a port of this machine's loopback.
+"""
+
+import functools
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from agents.environment import machine_environment
+from agents.targets.base import ServiceTarget, TargetFailed
+from agents.targets.containers import Containers, Engine
+from agents.targets.folders import ReleaseFolders
+from agents.targets.instances import Instance
+from core.environments.release import Release
+from core.environments.settings import ComposeTarget
+
+PROJECT_LABEL = "com.docker.compose.project"
+HOST = "127.0.0.1"
+# Pulling and building included.
+COMMAND_SECONDS = 900.0
+_ENGINE_VARIABLES = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONFIG", "HOME")
+
+
+class ComposeInstances:
+    """See instances.Driver."""
+
+    def __init__(self, folders: ReleaseFolders, containers: Containers, engine: Engine) -> None:
+        self._folders = folders
+        self._containers = containers
+        self._engine = engine
+
+    def prepare(self, set_name: str, release: Release, target: ServiceTarget) -> None:
+        """Images are built or pulled, and the services beside are up."""
+        import yaml
+
+        assert isinstance(target, ComposeTarget)
+        self._folders.unpack(release)
+        if not self._file(release, target).is_file():
+            raise TargetFailed("artifact-unavailable", f"release {release.id} has no compose file '{target.file}'")
+        services = yaml.safe_load(self._compose(set_name, release, target, "config"))["services"]
+        if target.service not in services:
+            known = ", ".join(sorted(services))
+            detail = f"{target.file} of release {release.id} has no service '{target.service}' (it has {known})"
+            raise TargetFailed("bad-target", detail)
+        if "build" in services[target.service]:
+            self._compose(set_name, release, target, "build", target.service)
+        if len(services) > 1:
+            self._beside(set_name, release, target)
+
+    def start(self, instance: Instance) -> None:
+        target = instance.target
+        assert isinstance(target, ComposeTarget)
+        if self._containers.runs(instance):
+            return
+        self._containers.remove(instance)
+        self._folders.unpack(instance.release)
+        if any(each.status != "running" for each in self._helpers(self._project(instance.set_name))):
+            self._beside(instance.set_name, instance.release, target)
+        environment = {**instance.environment, "PORT": str(target.container_port)}
+        labels = [f"--label={name}={value}" for name, value in self._containers.labels(instance).items()]
+        names = [f"-e{name}" for name in environment]
+        publish = f"--publish={HOST}:{instance.port}:{target.container_port}"
+        options = ("--detach", "--no-deps", f"--name={self._containers.name(instance)}", publish, *names, *labels)
+        self._compose(
+            instance.set_name, instance.release, target, "run", *options, target.service, environment=environment
+        )
+        self._containers.forget_states()
+
+    def runs(self, instance: Instance) -> bool:
+        return self._containers.runs(instance)
+
+    def tidy(self, instance: Instance) -> None:
+        """The file's `logging` says what is kept."""
+
+    def said(self, instance: Instance) -> str:
+        return self._containers.said(instance)
+
+    def ask_to_stop(self, instance: Instance) -> None:
+        self._containers.ask_to_stop(instance)
+
+    def kill(self, instance: Instance) -> None:
+        self._containers.remove(instance)
+
+    def forget(self, instance: Instance) -> None:
+        """Removed with its container."""
+
+    def stop_rest(self) -> None:
+        for container in self._helpers(self._prefix):
+            container.stop()
+
+    def clean(self, used: Mapping[str, Release]) -> None:
+        kept = {self._project(set_name) for set_name in used}
+        with self._engine.client() as client:
+            for container in client.containers.list(all=True, filters={"label": PROJECT_LABEL}):
+                if self._is_over(container.labels, kept):
+                    container.remove(force=True, v=True)
+            for network in client.networks.list(filters={"label": PROJECT_LABEL}):
+                if self._is_over(network.attrs.get("Labels") or {}, kept):
+                    network.remove()
+        self._folders.clean(used)
+
+    @property
+    def _prefix(self) -> str:
+        return f"sealane-{self._containers.target}-"
+
+    def _project(self, set_name: str) -> str:
+        """A set's name may hold what a project's must not."""
+        return f"{self._prefix}{hashlib.sha256(set_name.encode()).hexdigest()[:8]}"
+
+    def _is_over(self, labels: Mapping[str, str], kept: set[str]) -> bool:
+        project = labels.get(PROJECT_LABEL, "")
+        return project.startswith(self._prefix) and project not in kept
+
+    def _helpers(self, prefix: str) -> list[Any]:
+        """The containers beside the instances."""
+        with self._engine.client() as client:
+            found = client.containers.list(all=True, filters={"label": PROJECT_LABEL})
+        ours = [each for each in found if each.labels[PROJECT_LABEL].startswith(prefix)]
+        return [each for each in ours if each.labels.get("com.docker.compose.oneoff", "False").lower() != "true"]
+
+    def _beside(self, set_name: str, release: Release, target: ComposeTarget) -> None:
+        self._compose(set_name, release, target, "up", "--detach", f"--scale={target.service}=0")
+
+    def _file(self, release: Release, target: ComposeTarget) -> Path:
+        return self._folders.of(release) / target.file
+
+    def _compose(
+        self,
+        set_name: str,
+        release: Release,
+        target: ComposeTarget,
+        *arguments: str,
+        environment: Mapping[str, str] = {},
+    ) -> str:
+        """What it printed. Values of the environment don't show in the list of processes."""
+        file = self._file(release, target)
+        command = (*compose_command(), "-p", self._project(set_name), "-f", str(file), *arguments)
+        known = {name: os.environ[name] for name in _ENGINE_VARIABLES if name in os.environ}
+        named = {"RELEASE": release.id, "VERSION": release.id}
+        try:
+            done = subprocess.run(
+                command,
+                cwd=file.parent,
+                env={**machine_environment(), **known, **release.config, **target.env, **named, **environment},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=COMMAND_SECONDS,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise TargetFailed("target-unavailable", f"compose could not do '{arguments[0]}': {error}") from error
+        if done.returncode:
+            said = (done.stderr or done.stdout).strip()[-1000:]
+            raise TargetFailed("target-unavailable", f"compose could not do '{arguments[0]}' of {release.id}: {said}")
+        return done.stdout
+
+
+@functools.cache
+def compose_command() -> tuple[str, ...]:
+    """The engine's plugin, or the program that was before it. Raises TargetFailed."""
+    docker = shutil.which("docker")
+    if docker is not None:
+        done = subprocess.run((docker, "compose", "version"), capture_output=True, check=False, timeout=30)
+        if done.returncode == 0:
+            return docker, "compose"
+    program = shutil.which("docker-compose")
+    if program is None:
+        raise TargetFailed("target-unavailable", "neither 'docker compose' nor 'docker-compose' is on this machine")
+    return (program,)
