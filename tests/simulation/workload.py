@@ -44,6 +44,7 @@ class Workload(Check):
         self._kernel = world.kernel
         self._random = world.kernel.random
         self._heads: dict[tuple[str, str], str] = {}
+        self._apps: list[str] = []
         self._asked = 0
         self._open = 0
         self.waiting: dict[str, None] = {}
@@ -89,11 +90,15 @@ class Workload(Check):
 
     def _create_app(self, name: str, region: str) -> None:
         command = CreateApp(name=name, repository_url=builtin_url(name), region=region)
-        self._execute(Stream("app", name), self._world.topology.home_region, command, APP_COMMANDS)
+        home = self._world.topology.home_region
+        self._execute(Stream("app", name), home, command, APP_COMMANDS, lambda: self._apps.append(name))
 
     def _push(self) -> None:
-        options = self._world.options
-        app = f"app{self._random.randrange(options.apps)}"
+        if not self._apps:
+            # No forge takes a push for an app that nobody was told of.
+            self._kernel.scheduler.after(SETTLING_SECONDS, self._push)
+            return
+        app = self._random.choice(self._apps)
         branch = self._random.choice(("main", "main", "topic"))
         (shape,) = self._random.choices([text for text, _ in SHAPES], [weight for _, weight in SHAPES])
         self.pushed += 1
@@ -118,7 +123,14 @@ class Workload(Check):
         stream = Stream.parse(run)
         self._execute(stream, region_of_run(stream.id), command, RUN_COMMANDS)
 
-    def _execute(self, stream: Stream, region: str, command: Message, catalogue: Catalogue) -> None:
+    def _execute(
+        self,
+        stream: Stream,
+        region: str,
+        command: Message,
+        catalogue: Catalogue,
+        answered: Callable[[], None] = lambda: None,
+    ) -> None:
         self._asked += 1
         command_id = derived_id("workload", self._asked)
         asked = Asked(
@@ -126,12 +138,14 @@ class Workload(Check):
             lambda gateway: gateway.execute(stream, region, command, catalogue, command_id),
         )
         asked.command_id = command_id
-        self._ask(asked, self._decided)
 
-    def _decided(self, answer: object) -> None:
-        """What a client hears of a decision is in the log."""
-        if isinstance(answer, tuple):
-            self.on_decision(answer[1])
+        def decided(answer: object) -> None:
+            """What a client hears of a decision is in the log."""
+            if isinstance(answer, tuple):
+                self.on_decision(answer[1])
+            answered()
+
+        self._ask(asked, decided)
 
     def _is_in_the_views(self, asked: Asked) -> bool:
         """As gateway/writes.py does: a command that was decided before is not answered by the bus."""
