@@ -6,8 +6,8 @@ the topic when readers may find more.
 """
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from types import TracebackType
 from typing import Literal, NamedTuple
 
 from core.eventlog.topics import TopicSpec
@@ -26,6 +26,27 @@ class Call(NamedTuple):
     owner: str
     operation: str
     phase: Literal["before", "after"]
+
+
+class _Calling:
+    """The effect of a call. A class, as a generator takes three times as long, and everything is a call."""
+
+    __slots__ = ("_after", "_log")
+
+    def __init__(self, log: "MemoryLog", after: Call) -> None:
+        self._log = log
+        self._after = after
+
+    def __enter__(self) -> None:
+        self._log.lock.acquire()
+        self._log.expire()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._log.lock.release()
+        if kind is None:
+            self._log.on_call(self._after)
 
 
 class MemoryLog:
@@ -51,17 +72,19 @@ class MemoryLog:
         self._partitions: dict[TopicPartition, MemoryPartition] = {}
         self._epochs: dict[str, int] = {}
         self._transactions: dict[str, Transaction] = {}
+        self._calls: dict[tuple[str, str], tuple[Call, Call]] = {}
         # Nothing expires before this; a call is cheap as long as that is so.
         self._next_expiry = float("inf")
 
-    @contextmanager
-    def call(self, owner: str, operation: str) -> Iterator[None]:
-        """Everything a client does happens inside this."""
-        self.on_call(Call(owner, operation, "before"))
-        with self.lock:
-            self._expire()
-            yield
-        self.on_call(Call(owner, operation, "after"))
+    def call(self, owner: str, operation: str) -> _Calling:
+        """Everything a client does happens inside this: `with log.call(...):`."""
+        known = self._calls.get((owner, operation))
+        if known is None:
+            known = Call(owner, operation, "before"), Call(owner, operation, "after")
+            self._calls[owner, operation] = known
+        before, after = known
+        self.on_call(before)
+        return _Calling(self, after)
 
     def create(self, spec: TopicSpec) -> None:
         self.specs.setdefault(spec.name, spec)
@@ -150,7 +173,8 @@ class MemoryLog:
             member.expires = self._seconds() + self._session_timeout
             self._next_expiry = min(self._next_expiry, member.expires)
 
-    def _expire(self) -> None:
+    def expire(self) -> None:
+        """Members and transactions whose time is over. Call with the lock held."""
         now = self._seconds()
         if now < self._next_expiry:
             return
@@ -165,4 +189,4 @@ class MemoryLog:
         self._next_expiry = min([*pending, *(each for each in silent if each is not None)], default=float("inf"))
 
     def _seconds(self) -> float:
-        return self.clock.now().timestamp()
+        return self.clock.seconds()

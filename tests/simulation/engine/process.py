@@ -7,6 +7,7 @@ and whatever still reaches for the world then is told that it is dead.
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import ClassVar, Protocol
 
 from tests.simulation.engine.scheduler import Action, Scheduler
@@ -58,14 +59,15 @@ class Process:
 
     def now(self) -> datetime:
         """Its wall clock, and so the port core.ports.Clock."""
-        return self.kernel.scheduler.date() + timedelta(seconds=self.skew_seconds)
+        date = self.kernel.scheduler.date()
+        return date + timedelta(seconds=self.skew_seconds) if self.skew_seconds else date
 
     @property
     def paused(self) -> bool:
         return self.paused_until > self.kernel.scheduler.now
 
     def at(self, when: float, action: Action) -> list[Action | None]:
-        return self.kernel.scheduler.at(when, lambda: self._do(action))
+        return self.kernel.scheduler.at(when, partial(self._do, action))
 
     def soon(self, action: Action) -> list[Action | None]:
         """After the little time that anything takes."""
@@ -78,7 +80,7 @@ class Process:
         if not self.alive:
             return
         if self.paused_until > self.kernel.scheduler.now:
-            self.kernel.scheduler.at(self.paused_until, lambda: self._do(action))
+            self.kernel.scheduler.at(self.paused_until, partial(self._do, action))
             return
         before, Process.current = Process.current, self
         try:

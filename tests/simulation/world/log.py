@@ -9,9 +9,11 @@ from core.ports import LogUnavailable
 from infra.memory.clock import ManualClock
 from infra.memory.log import Call, MemoryLog
 from tests.simulation.engine.process import Crash, Kernel, Process
+from tests.simulation.engine.scheduler import START
 from tests.simulation.engine.threads import Thread
 
 GIVES_WAY = 0.2
+_START_SECONDS = START.timestamp()
 _QUIET = frozenset(("consumer.poll", "reader.poll", "reader.bounds", "reader.assign", "consumer.committed"))
 
 
@@ -46,7 +48,7 @@ class SimulatedLog:
         """New records of its topics wake the thread where it waits for the log."""
         for topic in thread.topics or ():
             readers = self._readers.setdefault(topic, [])
-            readers[:] = [each for each in readers if each.process.alive]
+            readers[:] = [each for each in readers if each.process.alive and each is not thread]
             readers.append(thread)
         return thread
 
@@ -123,3 +125,6 @@ class TrueClock(ManualClock):
 
     def now(self) -> datetime:
         return self._scheduler.date()
+
+    def seconds(self) -> float:
+        return _START_SECONDS + self._scheduler.now
