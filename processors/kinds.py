@@ -40,7 +40,7 @@ class Kind:
         self.finished = aggregate.finished
         self._event_types = frozenset((*aggregate.events.types, *SHELL_EVENTS))
         self.encode_state: Callable[[Any], bytes] = msgspec.msgpack.Encoder().encode
-        self.decode_state: Callable[[msgspec.Raw], Any] = _state_decoder(aggregate.state_type).decode
+        self.decode_state: Callable[[msgspec.Raw], Any] = _state_decoder(aggregate).decode
 
     def decode_event(self, event: EventEnvelope) -> Message:
         """The typed message. Raises UnknownMessage, LookupError (an upcast is missing) or msgspec.DecodeError."""
@@ -89,7 +89,7 @@ class Kinds:
 
     def _make_fingerprint(self, context: str, code_version: str) -> str:
         shapes = [
-            (kind.name, _shape(kind.aggregate.state_type))
+            (kind.name, _shape(kind.aggregate))
             for kind in sorted(self._kinds.values(), key=lambda kind: kind.name)
             if kind.context == context
         ]
@@ -99,10 +99,10 @@ class Kinds:
 
 # Both take milliseconds for a state of some size, and are the same for all processors of a program.
 @cache
-def _state_decoder(state_type: type[Any]) -> msgspec.msgpack.Decoder[Any]:
-    return msgspec.msgpack.Decoder(state_type)
+def _state_decoder(aggregate: Aggregate) -> msgspec.msgpack.Decoder[Any]:
+    return msgspec.msgpack.Decoder(aggregate.state_type)
 
 
 @cache
-def _shape(state_type: type[Any]) -> dict[str, Any]:
-    return msgspec.json.schema(state_type)
+def _shape(aggregate: Aggregate) -> dict[str, Any]:
+    return msgspec.json.schema(aggregate.state_type)
