@@ -4,6 +4,7 @@ Rows are held as they would come out of Postgres with JSON as text, so that two 
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import psycopg
@@ -153,5 +154,6 @@ def _set(rows: Rows, key: Key, row: Row | None) -> None:
         rows[key] = row
 
 
+@cache
 def _defaults(table: Table) -> dict[str, Any]:
     return {column.name: column.info.get("default") for column in table.columns}

@@ -56,6 +56,7 @@ def simulate(seed: int, trace_file: IO[str] | None = None) -> Result:
             world.unwind()
         return result
     finally:
+        kernel.trace.flush()
         remove_root(root)
 
 
@@ -89,7 +90,7 @@ def _play(world: World) -> Result:
         options.seed,
         options,
         checks.violations,
-        list(trace.last),
+        trace.last,
         trace.lines,
         trace.digest(),
         len(checks.runs.requested),

@@ -43,7 +43,7 @@ class History:
         self._head = event.chain
         record = Record("sealane.runs.events", 0, self._count, b"run/us-east-1", b"")
         self._count += 1
-        self._check.event(Seen(record, event, {}))
+        self._check.event(Seen(record, event))
 
 
 def test_command_that_is_decided_again_while_its_run_is_in_memory_is_wrong() -> None:

@@ -1,7 +1,8 @@
 """Follows everything that becomes readable in the log and shows it, record by record, to the checks."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any
 
 import msgspec
 
@@ -15,12 +16,18 @@ from infra.memory.log import MemoryLog
 data_of = msgspec.json.Decoder().decode
 
 
-class Seen(NamedTuple):
+class Seen:
     """An event, its data as plain values, and its place."""
 
-    record: Record
-    event: EventEnvelope
-    data: dict[str, Any]
+    def __init__(self, record: Record, event: EventEnvelope) -> None:
+        self.record = record
+        self.event = event
+
+    @cached_property
+    def data(self) -> dict[str, Any]:
+        """Most checks want it of a few types only."""
+        found: dict[str, Any] = data_of(self.event.data)
+        return found
 
 
 class Check:
@@ -64,8 +71,7 @@ class Observer:
         value = record.value or b""
         match _kind(TopicPartition(record.topic, record.partition)):
             case "event":
-                event = decode_event(value)
-                seen = Seen(record, event, data_of(event.data))
+                seen = Seen(record, decode_event(value))
                 self.events += 1
                 for check in self._by_method["event"]:
                     check.event(seen)

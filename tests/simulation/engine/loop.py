@@ -58,6 +58,7 @@ class Loop:
         # Whether turns are being made; if not, and something is ready, when the next one will be.
         self._turning = False
         self._next: list[Action | None] | None = None
+        process.enter = self._enter
 
     def time(self) -> float:
         return MONOTONIC_START + self._process.kernel.scheduler.now
@@ -128,6 +129,9 @@ class Loop:
         error = context.get("exception")
         if self._process.alive and not isinstance(error, Crash):
             self._process.failed(f"{self._process.name}: {context.get('message')}: {error!r}")
+
+    def _enter(self, action: Action) -> None:
+        self._run(Call(action, ()))
 
     def _run(self, call: Call) -> None:
         """Now, after what was ready before."""

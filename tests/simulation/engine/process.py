@@ -55,6 +55,8 @@ class Process:
         self.trap: tuple[str, Action] | None = None
         self.paused_until = 0.0
         self.on_death: list[Callable[[], None]] = []
+        # Has something done where the process waits for such things: in its event loop, if it has one.
+        self.enter: Callable[[Action], None] = _at_once
         self.held: list[Held] = []
 
     def now(self) -> datetime:
@@ -124,3 +126,7 @@ class Process:
         """Something in it came out that nobody handled."""
         self.kernel.scheduler.attention = True
         self.kernel.failures.append(f"{self.name}: {error!r}" if isinstance(error, BaseException) else error)
+
+
+def _at_once(action: Action) -> None:
+    action()

@@ -6,6 +6,7 @@ The two ends look like what production code uses: the client of `websockets`, an
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from starlette.websockets import WebSocketDisconnect
@@ -136,7 +137,7 @@ class Line:
         when = max(self._due[sender], scheduler.now + latency)
         self._due[sender] = when
         self._queues[sender].append(frame)
-        scheduler.at(when, lambda: self._deliver(sender))
+        scheduler.at(when, partial(self._deliver, sender))
 
     def close(self, end: End, close: Close) -> None:
         """This end says goodbye; the other one hears of it after everything else."""
@@ -164,9 +165,10 @@ class Line:
             self._kernel.scheduler.at(receiver.process.paused_until, lambda: self._deliver(sender))
             return
         frame = queue.popleft()
+        arrive = partial(receiver._arrive, frame) if isinstance(frame, bytes) else partial(receiver._end, frame)
         before, Process.current = Process.current, receiver.process
         try:
-            receiver._arrive(frame) if isinstance(frame, bytes) else receiver._end(frame)
+            receiver.process.enter(arrive)
         finally:
             Process.current = before
 
