@@ -18,6 +18,7 @@ from infra.memory.partition import MemoryPartition, Transaction
 
 # As the embedded broker has it for topics that say nothing else.
 MAX_RECORD_BYTES = 5 * 1024 * 1024
+FOREVER = float("inf")
 
 
 class Call(NamedTuple):
@@ -29,24 +30,29 @@ class Call(NamedTuple):
 
 
 class _Calling:
-    """The effect of a call. A class, as a generator takes three times as long, and everything is a call."""
+    """What comes before and after the effect of a call. No generator: those take long, and everything is a call."""
 
-    __slots__ = ("_after", "_log")
+    __slots__ = ("_after", "_before", "_log")
 
-    def __init__(self, log: "MemoryLog", after: Call) -> None:
+    def __init__(self, log: "MemoryLog", owner: str, operation: str) -> None:
         self._log = log
-        self._after = after
+        self._before = Call(owner, operation, "before")
+        self._after = Call(owner, operation, "after")
 
     def __enter__(self) -> None:
-        self._log.lock.acquire()
-        self._log.expire()
+        log = self._log
+        log.on_call(self._before)
+        log.lock.acquire()
+        if log.next_expiry < FOREVER and log.next_expiry <= log.clock.seconds():
+            log.expire()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._log.lock.release()
+        log = self._log
+        log.lock.release()
         if kind is None:
-            self._log.on_call(self._after)
+            log.on_call(self._after)
 
 
 class MemoryLog:
@@ -62,6 +68,7 @@ class MemoryLog:
         self.clock = clock or ManualClock()
         self.lock = threading.RLock()
         self._changed = threading.Condition(self.lock)
+        self._waiting = 0
         self.on_call: Callable[[Call], None] = lambda call: None
         self.on_idle: Callable[[float], None] = self.clock.advance
         self.on_written: Callable[[str], None] = lambda topic: None
@@ -72,19 +79,18 @@ class MemoryLog:
         self._partitions: dict[TopicPartition, MemoryPartition] = {}
         self._epochs: dict[str, int] = {}
         self._transactions: dict[str, Transaction] = {}
-        self._calls: dict[tuple[str, str], tuple[Call, Call]] = {}
+        self._calls: dict[tuple[str, str], _Calling] = {}
         # Nothing expires before this; a call is cheap as long as that is so.
-        self._next_expiry = float("inf")
+        self.next_expiry = FOREVER
+        # Counts what readers may want to see.
+        self.changes = 0
 
     def call(self, owner: str, operation: str) -> _Calling:
         """Everything a client does happens inside this: `with log.call(...):`."""
-        known = self._calls.get((owner, operation))
-        if known is None:
-            known = Call(owner, operation, "before"), Call(owner, operation, "after")
-            self._calls[owner, operation] = known
-        before, after = known
-        self.on_call(before)
-        return _Calling(self, after)
+        found = self._calls.get((owner, operation))
+        if found is None:
+            found = self._calls[owner, operation] = _Calling(self, owner, operation)
+        return found
 
     def create(self, spec: TopicSpec) -> None:
         self.specs.setdefault(spec.name, spec)
@@ -112,20 +118,24 @@ class MemoryLog:
     def wait_for_change(self, seconds: float) -> None:
         """An `on_idle` for tests with threads: wait in real time until something is written."""
         with self._changed:
+            self._waiting += 1
             self._changed.wait(seconds)
+            self._waiting -= 1
 
     def append(self, record: OutgoingRecord, transaction: Transaction | None = None) -> int:
         where = TopicPartition(record.topic, record.partition)
         partition = self.partition(where)
         limit = int(self.specs[record.topic].config.get("max.message.bytes", MAX_RECORD_BYTES))
-        if len(record.value or b"") > limit:
+        if record.value is not None and len(record.value) > limit:
             raise LogUnavailable(f"writing to {record.topic}: more than {limit} bytes")
-        offset = partition.append(record, transaction, int(self._seconds() * 1000))
+        offset = partition.append(record, transaction, int(self.clock.seconds() * 1000))
+        self.changes += 1
         if transaction is not None:
             transaction.partitions[where] = None
         else:
             self.on_written(where.topic)
-        self._changed.notify_all()
+        if self._waiting:
+            self._changed.notify_all()
         return offset
 
     def group(self, name: str) -> MemoryGroup:
@@ -141,9 +151,9 @@ class MemoryLog:
         return self._epochs[transactional_id] != epoch
 
     def open_transaction(self, transactional_id: str) -> Transaction:
-        transaction = Transaction(self._seconds() + self._transaction_timeout)
+        transaction = Transaction(self.clock.seconds() + self._transaction_timeout)
         self._transactions[transactional_id] = transaction
-        self._next_expiry = min(self._next_expiry, transaction.deadline)
+        self.next_expiry = min(self.next_expiry, transaction.deadline)
         return transaction
 
     def end_transaction(self, transactional_id: str, outcome: str) -> None:
@@ -152,13 +162,15 @@ class MemoryLog:
         if transaction is None:
             return
         transaction.outcome = outcome
+        self.changes += 1
         if outcome == "committed":
             for group, offsets in transaction.offsets.items():
                 self.group(group).offsets.update(offsets)
         for where in transaction.partitions:
             self.partition(where).finish(transaction)
             self.on_written(where.topic)
-        self._changed.notify_all()
+        if self._waiting:
+            self._changed.notify_all()
 
     def silence(self, owner: str) -> None:
         """The process stops reporting: killed, or cut off and soon a zombie. Its members expire with the session."""
@@ -170,14 +182,12 @@ class MemoryLog:
     def fall_silent(self, member: Member) -> None:
         """No heartbeat comes from this member any more; the next poll of it is one."""
         if member.expires is None:
-            member.expires = self._seconds() + self._session_timeout
-            self._next_expiry = min(self._next_expiry, member.expires)
+            member.expires = self.clock.seconds() + self._session_timeout
+            self.next_expiry = min(self.next_expiry, member.expires)
 
     def expire(self) -> None:
         """Members and transactions whose time is over. Call with the lock held."""
-        now = self._seconds()
-        if now < self._next_expiry:
-            return
+        now = self.clock.seconds()
         for group in self.groups.values():
             for member in [each for each in group.members.values() if each.expires is not None and each.expires <= now]:
                 group.leave(member, self.all_partitions())
@@ -186,7 +196,4 @@ class MemoryLog:
                 self.new_epoch(transactional_id)
         silent = (each.expires for group in self.groups.values() for each in group.members.values())
         pending = [each.deadline for each in self._transactions.values()]
-        self._next_expiry = min([*pending, *(each for each in silent if each is not None)], default=float("inf"))
-
-    def _seconds(self) -> float:
-        return self.clock.seconds()
+        self.next_expiry = min([*pending, *(each for each in silent if each is not None)], default=FOREVER)

@@ -58,17 +58,15 @@ class MemoryPartition:
     def read(self, offset: int, limit: int) -> tuple[list[Record], int]:
         """Committed records from `offset` on, and the next offset to read from."""
         found: list[Record] = []
-        end = self.stable_end
+        entries, end = self._entries, self.stable_end
         offset = max(offset, self.start)
         while offset < end and len(found) < limit:
-            entry = self._entries[offset]
-            kept = entry.record
-            if kept is None or is_gap(kept):
-                offset += 1
-                continue
-            if entry.transaction is None or entry.transaction.outcome == "committed":
-                found.append(kept)
+            kept, transaction = entries[offset].record, entries[offset].transaction
             offset += 1
+            if kept is None or not (transaction is None or transaction.outcome == "committed"):
+                continue
+            if kept.value is not None or not is_gap(kept):
+                found.append(kept)
         return found, offset
 
     def read_all(self, offset: int, limit: int) -> tuple[list[Record], int]:

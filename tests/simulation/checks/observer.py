@@ -9,7 +9,7 @@ import msgspec
 from core.eventlog.envelope import CommandEnvelope, EventEnvelope
 from core.eventlog.routing import decode_command, decode_event
 from core.eventlog.topics import COMMANDS_TOPICS, EVENTS_TOPICS, LOGS_TOPIC
-from core.ports import Record, TopicPartition
+from core.ports import Record
 from core.protocol.logs import LogChunk, decode_chunk
 from infra.memory.log import MemoryLog
 
@@ -49,10 +49,11 @@ class Observer:
     """`observe()` shows what is new since the last time."""
 
     def __init__(self, log: MemoryLog, checks: list[Check]) -> None:
-        self._log = log
         self._checks = checks
-        self._wanted = [where for where in log.all_partitions() if _kind(where) is not None]
-        self._next = dict.fromkeys(self._wanted, 0)
+        self._wanted = [
+            (log.partition(where), _KINDS[where.topic]) for where in log.all_partitions() if where.topic in _KINDS
+        ]
+        self._next = [0] * len(self._wanted)
         self._by_method = {
             name: [each for each in checks if getattr(type(each), name) is not getattr(Check, name)]
             for name in ("event", "command", "chunk")
@@ -60,16 +61,15 @@ class Observer:
         self.events = 0
 
     def observe(self) -> None:
-        for where in self._wanted:
-            partition = self._log.partition(where)
-            if partition.has(self._next[where]):
-                records, self._next[where] = partition.read(self._next[where], 1 << 30)
+        for number, (partition, kind) in enumerate(self._wanted):
+            if partition.has(self._next[number]):
+                records, self._next[number] = partition.read(self._next[number], 1 << 30)
                 for record in records:
-                    self._show(record)
+                    self._show(record, kind)
 
-    def _show(self, record: Record) -> None:
+    def _show(self, record: Record, kind: str) -> None:
         value = record.value or b""
-        match _kind(TopicPartition(record.topic, record.partition)):
+        match kind:
             case "event":
                 seen = Seen(record, decode_event(value))
                 self.events += 1
@@ -90,7 +90,3 @@ _KINDS = {
     **dict.fromkeys(COMMANDS_TOPICS, "command"),
     LOGS_TOPIC: "chunk",
 }
-
-
-def _kind(where: TopicPartition) -> str | None:
-    return _KINDS.get(where.topic)

@@ -142,30 +142,28 @@ class Loop:
         if self._next is not None:
             Scheduler.cancel(self._next)
             self._next = None
+        ready, process = self._ready, self._process
         self._turning = True
         asyncio._set_running_loop(self._itself)
         try:
-            while self._ready:
-                self._run_ready()
-                if self._ready and self._random() < GIVES_WAY * self._process.slowness:
-                    self._next = self._process.soon(self._turn)
+            while ready:
+                for _ in range(len(ready)):
+                    call = ready.popleft()
+                    if call.cancelled:
+                        continue
+                    if process.fuse is not None or not process.alive:
+                        process.step()
+                    try:
+                        call.context.run(call.callback, *call.args)
+                    except (SystemExit, KeyboardInterrupt):
+                        raise
+                    except BaseException as error:
+                        self.call_exception_handler({"message": f"exception in {call.callback}", "exception": error})
+                if ready and self._random() < GIVES_WAY * process.slowness:
+                    self._next = process.soon(self._turn)
                     return
         except Crash:
             return
         finally:
             self._turning = False
             asyncio._set_running_loop(None)
-
-    def _run_ready(self) -> None:
-        """Raises Crash."""
-        ready, self._ready = self._ready, deque()
-        for call in ready:
-            if call.cancelled:
-                continue
-            self._process.step()
-            try:
-                call.context.run(call.callback, *call.args)
-            except (SystemExit, KeyboardInterrupt):
-                raise
-            except BaseException as error:
-                self.call_exception_handler({"message": f"exception in {call.callback}", "exception": error})

@@ -46,6 +46,8 @@ class Process:
 
     def __init__(self, kernel: Kernel, name: str) -> None:
         self.kernel = kernel
+        self._at = kernel.scheduler.at
+        self._random = kernel.random.random
         self.name = name
         self.alive = True
         self.skew_seconds = 0.0
@@ -69,14 +71,14 @@ class Process:
         return self.paused_until > self.kernel.scheduler.now
 
     def at(self, when: float, action: Action) -> list[Action | None]:
-        return self.kernel.scheduler.at(when, partial(self._do, action))
+        return self._at(when, partial(self._do, action))
 
     def soon(self, action: Action) -> list[Action | None]:
         """After the little time that anything takes."""
-        return self.at(self.kernel.scheduler.now + self.latency(), action)
+        return self._at(self.kernel.scheduler.now + self.latency(), partial(self._do, action))
 
     def latency(self) -> float:
-        return (0.0001 + 0.003 * self.kernel.random.random()) * self.slowness
+        return (0.0001 + 0.003 * self._random()) * self.slowness
 
     def _do(self, action: Action) -> None:
         if not self.alive:

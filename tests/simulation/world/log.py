@@ -56,7 +56,8 @@ class SimulatedLog:
         process = self.owners.get(call.owner)
         if process is None:
             return  # Whoever checks is no part of the world.
-        process.step()
+        if process.fuse is not None or not process.alive:
+            process.step()
         if call.phase == "after":
             if call.operation not in _QUIET:
                 self._kernel.note(call.owner, call.operation)

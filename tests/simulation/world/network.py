@@ -134,8 +134,7 @@ class Line:
     def carry(self, sender: End, frame: bytes | Close) -> None:
         scheduler = self._kernel.scheduler
         latency = self._network.latency() * max(sender.process.slowness, sender.peer.process.slowness)
-        when = max(self._due[sender], scheduler.now + latency)
-        self._due[sender] = when
+        when = self._due[sender] = max(self._due[sender], scheduler.now + latency)
         self._queues[sender].append(frame)
         scheduler.at(when, partial(self._deliver, sender))
 
@@ -158,7 +157,7 @@ class Line:
         queue, receiver = self._queues[sender], sender.peer
         if not queue or self.over:
             return
-        if self._network.parted(sender.process, receiver.process):
+        if self._network.parts and self._network.parted(sender.process, receiver.process):
             self._kernel.scheduler.after(0.5, lambda: self._deliver(sender))
             return
         if receiver.process.paused_until > self._kernel.scheduler.now:
@@ -178,12 +177,13 @@ class Network:
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
+        self._random = kernel.random.random
         self.lines: list[Line] = []
-        self._parted: set[frozenset[str]] = set()
+        self.parts: set[frozenset[str]] = set()
         self._listening: dict[Process, Accept] = {}
 
     def latency(self) -> float:
-        random = self.kernel.random.random
+        random = self._random
         return 0.0002 + (0.2 if random() < 0.01 else 0.004) * random()
 
     def listen(self, process: Process, accept: Accept) -> None:
@@ -213,16 +213,16 @@ class Network:
 
     def part(self, one: Process, other: Process) -> None:
         """They and their successors don't reach each other until unite() or heal()."""
-        self._parted.add(frozenset((role_of(one), role_of(other))))
+        self.parts.add(frozenset((role_of(one), role_of(other))))
 
     def unite(self, one: Process, other: Process) -> None:
-        self._parted.discard(frozenset((role_of(one), role_of(other))))
+        self.parts.discard(frozenset((role_of(one), role_of(other))))
 
     def heal(self) -> None:
-        self._parted.clear()
+        self.parts.clear()
 
     def parted(self, one: Process, other: Process) -> bool:
-        return bool(self._parted) and frozenset((role_of(one), role_of(other))) in self._parted
+        return frozenset((role_of(one), role_of(other))) in self.parts
 
     def _ends_with(self, process: Process) -> None:
         def died() -> None:
