@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Literal, NamedTuple
 
 from core.eventlog.topics import TopicSpec
-from core.ports import LogUnavailable, OutgoingRecord, TopicPartition
+from core.ports import LogUnavailable, OutgoingRecord, Record, TopicPartition
 from infra.memory.clock import ManualClock
 from infra.memory.groups import Member, MemoryGroup
 from infra.memory.partition import MemoryPartition, Transaction
@@ -113,6 +113,16 @@ class MemoryLog:
             raise LogUnavailable(
                 f"{where.topic}:{where.partition} does not exist; create it with `sealane topics apply`"
             )
+        return found
+
+    def read(self, positions: dict[TopicPartition, int], limit: int) -> list[Record]:
+        """Committed records from these offsets on; the offsets are moved behind them."""
+        found: list[Record] = []
+        for where, offset in positions.items():
+            partition = self._partitions.get(where) or self.partition(where)
+            if partition.has(offset):
+                records, positions[where] = partition.read(offset, limit - len(found))
+                found += records
         return found
 
     def wait_for_change(self, seconds: float) -> None:

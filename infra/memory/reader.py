@@ -51,14 +51,9 @@ class MemoryLogReader:
         self._positions.clear()
 
     def _read(self, max_records: int) -> list[Record]:
-        found: list[Record] = []
         if self._read_up_to == self._log.changes:
-            return found
-        for where, offset in self._positions.items():
-            partition = self._log.partition(where)
-            if partition.has(offset):
-                records, self._positions[where] = partition.read(offset, max_records - len(found))
-                found += records
+            return []
+        found = self._log.read(self._positions, max_records)
         if len(found) < max_records:
             self._read_up_to = self._log.changes
         return found

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
-from contextvars import Context, copy_context
+from contextvars import Context
 from functools import partial
 from typing import Any, Protocol, cast
 
@@ -29,10 +29,10 @@ class Call:
 
     __slots__ = ("args", "callback", "cancelled", "cell", "context")
 
-    def __init__(self, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None = None) -> None:
+    def __init__(self, callback: Callable[..., object], args: tuple[Any, ...], context: Context) -> None:
         self.callback = callback
         self.args = args
-        self.context = context or copy_context()
+        self.context = context
         self.cell: list[Action | None] | None = None
         self.cancelled = False
 
@@ -53,6 +53,8 @@ class Loop:
         self._process = process
         self._pipe = pipe
         self._random = process.kernel.random.random
+        # Of what belongs to no task.
+        self._context = Context()
         self._itself = cast(asyncio.AbstractEventLoop, self)
         self._ready: deque[Call] = deque()
         # Whether turns are being made; if not, and something is ready, when the next one will be.
@@ -73,7 +75,7 @@ class Loop:
         return not self._process.alive
 
     def call_soon(self, callback: Callable[..., object], *args: Any, context: Context | None = None) -> Call:
-        call = Call(callback, args, context)
+        call = Call(callback, args, context or self._context)
         if self._process.alive:
             self._ready.append(call)
             if not self._turning and self._next is None:
@@ -88,7 +90,7 @@ class Loop:
         return self.call_at(self.time() + delay, callback, *args, context=context)
 
     def call_at(self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None) -> Call:
-        call = Call(callback, args, context)
+        call = Call(callback, args, context or self._context)
         if self._process.alive:
             call.cell = self._process.at(when - MONOTONIC_START, partial(self._run, call))
         return call
@@ -115,11 +117,11 @@ class Loop:
             except Exception as error:
                 future.set_exception(error)
 
-        self._process.soon(partial(self._run, Call(work, ())))
+        self._process.soon(partial(self._run, Call(work, (), self._context)))
         return future
 
     def add_reader(self, fd: int, callback: Callable[..., object], *args: Any) -> None:
-        self._pipe(fd).watch(lambda: self._run(Call(callback, args)))
+        self._pipe(fd).watch(lambda: self._run(Call(callback, args, self._context)))
 
     def remove_reader(self, fd: int) -> bool:
         self._pipe(fd).watch(None)
@@ -131,7 +133,7 @@ class Loop:
             self._process.failed(f"{self._process.name}: {context.get('message')}: {error!r}")
 
     def _enter(self, action: Action) -> None:
-        self._run(Call(action, ()))
+        self._run(Call(action, (), self._context))
 
     def _run(self, call: Call) -> None:
         """Now, after what was ready before."""
