@@ -129,9 +129,8 @@ class MemoryViewStore:
         for key, row in changes.sets.items():
             if key in rows:
                 self._put(rows, key, {**rows[key], **row})
-        names = [column.name for column in table.columns]
         for values in changes.appends:
-            row = dict(zip(names, values, strict=True))
+            row = dict(zip(defaults, values, strict=True))
             key = changes.key_of(row)
             if copy and key in rows:
                 raise psycopg.errors.UniqueViolation(f"{table.name} {key} is there already")

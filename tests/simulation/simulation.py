@@ -16,7 +16,7 @@ from tests.simulation.engine.trace import Trace
 from tests.simulation.nemesis import Nemesis
 from tests.simulation.options import Options, options_of
 from tests.simulation.workload import Workload
-from tests.simulation.world.disk import SpoolOs, WorkerShutil, remove_root, temporary_root
+from tests.simulation.world.disk import QuickShutil, SpoolOs, WorkerShutil, remove_root, temporary_root
 from tests.simulation.world.executor import read
 from tests.simulation.world.network import dialler
 from tests.simulation.world.world import World
@@ -65,6 +65,9 @@ def _patches(world: World, spools: SpoolOs) -> dict[str, Any]:
         "agents.connection:connect": dialler(world.network),
         "agents.spool_segment:os": spools,
         "agents.disk:shutil": WorkerShutil(world.disks),
+        "agents.workspace:shutil": QuickShutil,
+        "agents.log_spool:shutil": QuickShutil,
+        "agents.spool_store:shutil": QuickShutil,
         "agents.output_pump:os": SimpleNamespace(read=read),
     }
 
