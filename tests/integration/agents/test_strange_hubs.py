@@ -124,7 +124,6 @@ async def test_hub_that_was_silent_too_long_hears_by_a_new_connection_that_the_j
     welcome = m.encode(m.Welcome(session="s", heartbeat_seconds=60, lost_after_seconds=0.1))
     sleeps = offer(script="sleep 3600")
     hub = StrangeHub([welcome, m.encode(sleeps), m.encode(m.Start(attempt_key=sleeps.spec.attempt_key, epoch=1))])
-    async with connected(bench, hub), asyncio.timeout(30):
-        async with hub.asked:
-            await hub.asked.wait_for(lambda: hub.hellos >= 1)
+    async with connected(bench, hub), asyncio.timeout(30), hub.asked:
+        await hub.asked.wait_for(lambda: hub.hellos >= 1)
     assert bench.worker.status().jobs_abandoned >= 1
