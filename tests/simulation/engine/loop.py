@@ -61,12 +61,12 @@ class Loop:
         self._turning = False
         self._next: list[Action | None] | None = None
         process.enter = self._enter
+        # Asked for each future there is: no frame of ours. bool() is False.
+        self.create_future: Callable[[], asyncio.Future[Any]] = partial(asyncio.Future, loop=self._itself)
+        self.get_debug: Callable[[], bool] = bool
 
     def time(self) -> float:
         return MONOTONIC_START + self._process.kernel.scheduler.now
-
-    def get_debug(self) -> bool:
-        return False
 
     def is_running(self) -> bool:
         return self._process.alive
@@ -94,9 +94,6 @@ class Loop:
         if self._process.alive:
             call.cell = self._process.at(when - MONOTONIC_START, partial(self._run, call))
         return call
-
-    def create_future(self) -> "asyncio.Future[Any]":
-        return asyncio.Future(loop=self._itself)
 
     def create_task(
         self, coro: Coroutine[Any, Any, Any], *, name: str | None = None, context: Context | None = None
