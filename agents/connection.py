@@ -66,6 +66,7 @@ class HubConnection:
         self._outbox = outbox
         self._backoff = backoff
         self._was_welcome = False
+        self._fenced = asyncio.Event()
         self.connected = False
         self.left = asyncio.Event()
 
@@ -117,6 +118,7 @@ class HubConnection:
 
     async def _serve(self, socket: ClientConnection) -> None:
         self.connected = True
+        self._fenced.clear()
         await socket.send(m.encode(self._worker.hello(self._software)))
         first = m.decode_hub_message(await _binary(socket))
         if isinstance(first, m.Refused):
@@ -134,6 +136,7 @@ class HubConnection:
                 self._send_reports(socket, first.window_bytes),
                 self._send_outbox(socket),
                 self._beat(first.heartbeat_seconds),
+                self._until_fenced(),
             )
         finally:
             # A hub that throws us out at once, each time, must not be asked ten times a second.
@@ -163,7 +166,13 @@ class HubConnection:
     async def _fence(self) -> None:
         while True:
             await asyncio.sleep(FENCE_SECONDS)
-            self._worker.fence()
+            if self._worker.fence():
+                self._fenced.set()
+
+    async def _until_fenced(self) -> None:
+        """The hub may have been silent because we were frozen: then it still takes the jobs for running."""
+        await self._fenced.wait()
+        raise TimeoutError("it has to be told, by connecting anew, that jobs were killed")
 
     def _explain_close(self, error: ConnectionClosed) -> None:
         code = error.rcvd.code if error.rcvd else 0

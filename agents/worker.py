@@ -179,12 +179,15 @@ class Worker:
             job.runner.kill()
         await asyncio.gather(*(job.task for job in self._jobs.values()), return_exceptions=True)
 
-    def fence(self) -> None:
-        """Called now and then: after too long a silence the leases are somebody else's."""
-        if self._jobs and self.silent_seconds() > self._lost_after_seconds:
-            log.error("no word from the hub for %.0f s: killing %d jobs", self.silent_seconds(), len(self._jobs))
-            for attempt_key in list(self._jobs):
-                self._abandon(attempt_key, "hub-unreachable")
+    def fence(self) -> bool:
+        """Called now and then: after too long a silence the leases are somebody else's. Whether jobs were killed:
+        the next hello says so."""
+        if not self._jobs or self.silent_seconds() <= self._lost_after_seconds:
+            return False
+        log.error("no word from the hub for %.0f s: killing %d jobs", self.silent_seconds(), len(self._jobs))
+        for attempt_key in list(self._jobs):
+            self._abandon(attempt_key, "hub-unreachable")
+        return True
 
     def give_up(self, attempt_key: str, reason: str) -> None:
         """What the attempt had to say can't be said. The next hello doesn't name it, and the pool takes it for lost."""

@@ -25,7 +25,7 @@ def create_job_directory(parent: Path, attempt_key: str) -> Path:
             remove_job_directory(directory)
         directory.mkdir(mode=0o711)
         for name in JOB_DIRECTORIES:
-            (directory / name).mkdir(mode=0o755)
+            os.mkdir(f"{directory}/{name}", 0o755)
         (directory / "tmp").chmod(0o1777)
         (directory / "output" / "values").touch()
     except OSError as error:

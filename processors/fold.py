@@ -8,6 +8,7 @@ import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -208,6 +209,13 @@ def _typed(kinds: Kinds) -> dict[bytes, _Typed]:
 
 
 def _typed_decoder(owner: Kind | None, message: type[Message]) -> _Typed:
-    data = msgspec.Raw if owner is None else message
+    decode = _decoder(message, msgspec.Raw if owner is None else message)
+    return _Typed(owner, message.TYPE, message.VERSION, decode)
+
+
+@cache
+def _decoder(message: type[Message], data: type[Any]) -> Callable[[bytes], StoredEvent]:
+    """Of stored events that hold this message. Takes a while, and is the same for every fold."""
     shape: Any = msgspec.defstruct(f"Stored{message.__name__}", [("data", data)], bases=(StoredEvent,))
-    return _Typed(owner, message.TYPE, message.VERSION, msgspec.json.Decoder(shape).decode)
+    decoder: msgspec.json.Decoder[StoredEvent] = msgspec.json.Decoder(shape)
+    return decoder.decode

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -39,7 +40,7 @@ class Kind:
         self.finished = aggregate.finished
         self._event_types = frozenset((*aggregate.events.types, *SHELL_EVENTS))
         self.encode_state: Callable[[Any], bytes] = msgspec.msgpack.Encoder().encode
-        self.decode_state: Callable[[msgspec.Raw], Any] = msgspec.msgpack.Decoder(aggregate.state_type).decode
+        self.decode_state: Callable[[msgspec.Raw], Any] = _state_decoder(aggregate).decode
 
     def decode_event(self, event: EventEnvelope) -> Message:
         """The typed message. Raises UnknownMessage, LookupError (an upcast is missing) or msgspec.DecodeError."""
@@ -88,9 +89,20 @@ class Kinds:
 
     def _make_fingerprint(self, context: str, code_version: str) -> str:
         shapes = [
-            (kind.name, msgspec.json.schema(kind.aggregate.state_type))
+            (kind.name, _shape(kind.aggregate))
             for kind in sorted(self._kinds.values(), key=lambda kind: kind.name)
             if kind.context == context
         ]
         text = msgspec.json.encode((code_version, shapes), order="deterministic")
         return hashlib.sha256(text).hexdigest()[:12]
+
+
+# Both take milliseconds for a state of some size, and are the same for all processors of a program.
+@cache
+def _state_decoder(aggregate: Aggregate) -> msgspec.msgpack.Decoder[Any]:
+    return msgspec.msgpack.Decoder(aggregate.state_type)
+
+
+@cache
+def _shape(aggregate: Aggregate) -> dict[str, Any]:
+    return msgspec.json.schema(aggregate.state_type)

@@ -10,6 +10,7 @@ Applied in order of deletes, ensures, puts, sets, a batch gives the same rows as
 view that ensures a row must not have set anything in it before.
 """
 
+from functools import cache
 from operator import itemgetter
 from typing import Any
 
@@ -82,6 +83,7 @@ class Changes:
         self.of(table).delete(key)
 
 
+@cache
 def _key_getter(table: Table) -> Any:
     names = [column.name for column in table.primary_key.columns]
     if len(names) > 1:

@@ -12,5 +12,9 @@ class ManualClock:
     def now(self) -> datetime:
         return self._now
 
+    def seconds(self) -> float:
+        """Since 1970."""
+        return self._now.timestamp()
+
     def advance(self, seconds: float) -> None:
         self._now += timedelta(seconds=seconds)

@@ -27,6 +27,8 @@ class MemoryGroupConsumer:
         self._topics: frozenset[str] = frozenset()
         self._member: Member | None = None
         self._positions: dict[TopicPartition, int] = {}
+        # The change of the log up to which everything was read.
+        self._read_up_to = -1
         self._callbacks: tuple[PartitionsCallback, PartitionsCallback, PartitionsCallback] | None = None
 
     def subscribe(
@@ -48,6 +50,7 @@ class MemoryGroupConsumer:
                 found = self._read(max_records)
         except LogUnavailable:
             self._positions |= before  # A poll that fails has taken nothing.
+            self._read_up_to = -1
             raise
         if not found and timeout_seconds > 0:
             self._log.on_idle(timeout_seconds)
@@ -58,6 +61,7 @@ class MemoryGroupConsumer:
             if partition not in self._positions:
                 raise LogUnavailable(f"seeking {partition.topic}:{partition.partition}: it is not assigned")
             self._positions[partition] = offset
+            self._read_up_to = -1
 
     def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
         with self._log.call(self._owner, "consumer.commit"):
@@ -113,6 +117,8 @@ class MemoryGroupConsumer:
         if self._callbacks is None:
             return
         assigned, revoked, _ = self._callbacks
+        if member.epoch == self._group.epoch and member.owned == member.target:
+            return
         leaving = member.owned - member.target
         if leaving:
             revoked(frozenset(leaving))
@@ -126,13 +132,13 @@ class MemoryGroupConsumer:
             for where in sorted(arriving):
                 start = self._log.partition(where).start
                 self._positions[where] = self._group.offsets.get(where, start)
+            self._read_up_to = -1
             assigned(frozenset(arriving))
 
     def _read(self, max_records: int) -> list[Record]:
-        found: list[Record] = []
-        for where, offset in self._positions.items():
-            partition = self._log.partition(where)
-            if partition.has(offset):
-                records, self._positions[where] = partition.read(offset, max_records - len(found))
-                found += records
+        if self._read_up_to == self._log.changes:
+            return []
+        found = self._log.read(self._positions, max_records)
+        if len(found) < max_records:
+            self._read_up_to = self._log.changes
         return found

@@ -6,18 +6,19 @@ the topic when readers may find more.
 """
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from types import TracebackType
 from typing import Literal, NamedTuple
 
 from core.eventlog.topics import TopicSpec
-from core.ports import LogUnavailable, OutgoingRecord, TopicPartition
+from core.ports import LogUnavailable, OutgoingRecord, Record, TopicPartition
 from infra.memory.clock import ManualClock
 from infra.memory.groups import Member, MemoryGroup
 from infra.memory.partition import MemoryPartition, Transaction
 
 # As the embedded broker has it for topics that say nothing else.
 MAX_RECORD_BYTES = 5 * 1024 * 1024
+FOREVER = float("inf")
 
 
 class Call(NamedTuple):
@@ -26,6 +27,32 @@ class Call(NamedTuple):
     owner: str
     operation: str
     phase: Literal["before", "after"]
+
+
+class _Calling:
+    """What comes before and after the effect of a call. No generator: those take long, and everything is a call."""
+
+    __slots__ = ("_after", "_before", "_log")
+
+    def __init__(self, log: "MemoryLog", owner: str, operation: str) -> None:
+        self._log = log
+        self._before = Call(owner, operation, "before")
+        self._after = Call(owner, operation, "after")
+
+    def __enter__(self) -> None:
+        log = self._log
+        log.on_call(self._before)
+        log.lock.acquire()
+        if log.next_expiry < FOREVER and log.next_expiry <= log.clock.seconds():
+            log.expire()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        log = self._log
+        log.lock.release()
+        if kind is None:
+            log.on_call(self._after)
 
 
 class MemoryLog:
@@ -41,6 +68,7 @@ class MemoryLog:
         self.clock = clock or ManualClock()
         self.lock = threading.RLock()
         self._changed = threading.Condition(self.lock)
+        self._waiting = 0
         self.on_call: Callable[[Call], None] = lambda call: None
         self.on_idle: Callable[[float], None] = self.clock.advance
         self.on_written: Callable[[str], None] = lambda topic: None
@@ -51,17 +79,18 @@ class MemoryLog:
         self._partitions: dict[TopicPartition, MemoryPartition] = {}
         self._epochs: dict[str, int] = {}
         self._transactions: dict[str, Transaction] = {}
+        self._calls: dict[tuple[str, str], _Calling] = {}
         # Nothing expires before this; a call is cheap as long as that is so.
-        self._next_expiry = float("inf")
+        self.next_expiry = FOREVER
+        # Counts what readers may want to see.
+        self.changes = 0
 
-    @contextmanager
-    def call(self, owner: str, operation: str) -> Iterator[None]:
-        """Everything a client does happens inside this."""
-        self.on_call(Call(owner, operation, "before"))
-        with self.lock:
-            self._expire()
-            yield
-        self.on_call(Call(owner, operation, "after"))
+    def call(self, owner: str, operation: str) -> _Calling:
+        """Everything a client does happens inside this: `with log.call(...):`."""
+        found = self._calls.get((owner, operation))
+        if found is None:
+            found = self._calls[owner, operation] = _Calling(self, owner, operation)
+        return found
 
     def create(self, spec: TopicSpec) -> None:
         self.specs.setdefault(spec.name, spec)
@@ -86,23 +115,37 @@ class MemoryLog:
             )
         return found
 
+    def read(self, positions: dict[TopicPartition, int], limit: int) -> list[Record]:
+        """Committed records from these offsets on; the offsets are moved behind them."""
+        found: list[Record] = []
+        for where, offset in positions.items():
+            partition = self._partitions.get(where) or self.partition(where)
+            if partition.has(offset):
+                records, positions[where] = partition.read(offset, limit - len(found))
+                found += records
+        return found
+
     def wait_for_change(self, seconds: float) -> None:
         """An `on_idle` for tests with threads: wait in real time until something is written."""
         with self._changed:
+            self._waiting += 1
             self._changed.wait(seconds)
+            self._waiting -= 1
 
     def append(self, record: OutgoingRecord, transaction: Transaction | None = None) -> int:
         where = TopicPartition(record.topic, record.partition)
         partition = self.partition(where)
         limit = int(self.specs[record.topic].config.get("max.message.bytes", MAX_RECORD_BYTES))
-        if len(record.value or b"") > limit:
+        if record.value is not None and len(record.value) > limit:
             raise LogUnavailable(f"writing to {record.topic}: more than {limit} bytes")
-        offset = partition.append(record, transaction, int(self._seconds() * 1000))
+        offset = partition.append(record, transaction, int(self.clock.seconds() * 1000))
+        self.changes += 1
         if transaction is not None:
             transaction.partitions[where] = None
         else:
             self.on_written(where.topic)
-        self._changed.notify_all()
+        if self._waiting:
+            self._changed.notify_all()
         return offset
 
     def group(self, name: str) -> MemoryGroup:
@@ -118,9 +161,9 @@ class MemoryLog:
         return self._epochs[transactional_id] != epoch
 
     def open_transaction(self, transactional_id: str) -> Transaction:
-        transaction = Transaction(self._seconds() + self._transaction_timeout)
+        transaction = Transaction(self.clock.seconds() + self._transaction_timeout)
         self._transactions[transactional_id] = transaction
-        self._next_expiry = min(self._next_expiry, transaction.deadline)
+        self.next_expiry = min(self.next_expiry, transaction.deadline)
         return transaction
 
     def end_transaction(self, transactional_id: str, outcome: str) -> None:
@@ -129,13 +172,15 @@ class MemoryLog:
         if transaction is None:
             return
         transaction.outcome = outcome
+        self.changes += 1
         if outcome == "committed":
             for group, offsets in transaction.offsets.items():
                 self.group(group).offsets.update(offsets)
         for where in transaction.partitions:
             self.partition(where).finish(transaction)
             self.on_written(where.topic)
-        self._changed.notify_all()
+        if self._waiting:
+            self._changed.notify_all()
 
     def silence(self, owner: str) -> None:
         """The process stops reporting: killed, or cut off and soon a zombie. Its members expire with the session."""
@@ -147,13 +192,12 @@ class MemoryLog:
     def fall_silent(self, member: Member) -> None:
         """No heartbeat comes from this member any more; the next poll of it is one."""
         if member.expires is None:
-            member.expires = self._seconds() + self._session_timeout
-            self._next_expiry = min(self._next_expiry, member.expires)
+            member.expires = self.clock.seconds() + self._session_timeout
+            self.next_expiry = min(self.next_expiry, member.expires)
 
-    def _expire(self) -> None:
-        now = self._seconds()
-        if now < self._next_expiry:
-            return
+    def expire(self) -> None:
+        """Members and transactions whose time is over. Call with the lock held."""
+        now = self.clock.seconds()
         for group in self.groups.values():
             for member in [each for each in group.members.values() if each.expires is not None and each.expires <= now]:
                 group.leave(member, self.all_partitions())
@@ -162,7 +206,4 @@ class MemoryLog:
                 self.new_epoch(transactional_id)
         silent = (each.expires for group in self.groups.values() for each in group.members.values())
         pending = [each.deadline for each in self._transactions.values()]
-        self._next_expiry = min([*pending, *(each for each in silent if each is not None)], default=float("inf"))
-
-    def _seconds(self) -> float:
-        return self.clock.now().timestamp()
+        self.next_expiry = min([*pending, *(each for each in silent if each is not None)], default=FOREVER)

@@ -58,17 +58,17 @@ class MemoryPartition:
     def read(self, offset: int, limit: int) -> tuple[list[Record], int]:
         """Committed records from `offset` on, and the next offset to read from."""
         found: list[Record] = []
-        end = self.stable_end
-        offset = max(offset, self.start)
+        offset, end = max(offset, self.start), self.stable_end
         while offset < end and len(found) < limit:
-            entry = self._entries[offset]
-            kept = entry.record
-            if kept is None or is_gap(kept):
-                offset += 1
-                continue
-            if entry.transaction is None or entry.transaction.outcome == "committed":
-                found.append(kept)
-            offset += 1
+            several = self._entries[offset : min(end, offset + limit - len(found))]
+            offset += len(several)
+            found += [
+                entry.record
+                for entry in several
+                if entry.record is not None
+                and (entry.transaction is None or entry.transaction.outcome == "committed")
+                and (entry.record.value is not None or not is_gap(entry.record))
+            ]
         return found, offset
 
     def read_all(self, offset: int, limit: int) -> tuple[list[Record], int]:

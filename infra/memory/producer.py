@@ -1,8 +1,7 @@
 """TransactionalProducer, Producer and AsyncProducer over the log in memory."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 
 from core.eventlog.envelope import Position
 from core.ports import Fenced, LogUnavailable, OutgoingRecord, TopicPartition
@@ -24,39 +23,21 @@ class MemoryTransactionalProducer:
             self._epoch = log.new_epoch(transactional_id)
 
     def begin(self) -> None:
-        with self._call("begin"):
-            self._highest = {}
-            self._transaction = self._log.open_transaction(self._id)
+        self._call("producer.begin", self._begin)
 
     def send(self, record: OutgoingRecord) -> None:
-        with self._call("send"):
-            offset = self._log.append(record, self._open())
-            self._highest[TopicPartition(record.topic, record.partition)] = offset
+        self._call("producer.send", lambda: self._append(record))
 
     def send_offsets(self, offsets: Mapping[TopicPartition, int], group_metadata: object) -> None:
-        with self._call("send_offsets"):
-            transaction = self._open()
-            if not isinstance(group_metadata, GroupMetadata):
-                raise TypeError(f"expected the group metadata of a MemoryGroupConsumer, got {group_metadata!r}")
-            group = self._log.group(group_metadata.group)
-            member = group.members.get(group_metadata.member_id)
-            if member is None or member.epoch != group_metadata.epoch:
-                raise LogUnavailable("adding consumed offsets: the member has lost its place in the group")
-            transaction.offsets.setdefault(group_metadata.group, {}).update(offsets)
-            group.pending.append(transaction)
+        self._call("producer.send_offsets", lambda: self._add_offsets(offsets, group_metadata))
 
     def commit(self) -> dict[TopicPartition, int]:
-        with self._call("commit"):
-            self._open()
-            self._log.end_transaction(self._id, "committed")
-            self._transaction = None
-            return self._highest
+        self._call("producer.commit", self._commit)
+        return self._highest
 
     def abort(self) -> None:
-        if self._transaction is None:
-            return
-        with self._call("abort"):
-            self._end("aborted")
+        if self._transaction is not None:
+            self._call("producer.abort", lambda: self._end("aborted"))
 
     def close(self) -> None:
         try:
@@ -64,20 +45,42 @@ class MemoryTransactionalProducer:
         except Fenced:
             self._transaction = None
 
-    @contextmanager
-    def _call(self, operation: str) -> Iterator[None]:
+    def _call(self, operation: str, effect: Callable[[], None]) -> None:
         """Refused when fenced; a failure leaves no transaction open."""
         try:
-            with self._log.call(self._owner, f"producer.{operation}"):
+            with self._log.call(self._owner, operation):
                 if self._log.is_fenced(self._id, self._epoch):
                     self._transaction = None
                     raise Fenced(f"a newer producer '{self._id}' exists, or the transaction took too long")
-                yield
+                effect()
         except LogUnavailable:
             with self._log.lock:
                 if self._transaction is not None and not self._log.is_fenced(self._id, self._epoch):
                     self._end("aborted")
             raise
+
+    def _begin(self) -> None:
+        self._highest = {}
+        self._transaction = self._log.open_transaction(self._id)
+
+    def _append(self, record: OutgoingRecord) -> None:
+        offset = self._log.append(record, self._open())
+        self._highest[TopicPartition(record.topic, record.partition)] = offset
+
+    def _add_offsets(self, offsets: Mapping[TopicPartition, int], group_metadata: object) -> None:
+        transaction = self._open()
+        if not isinstance(group_metadata, GroupMetadata):
+            raise TypeError(f"expected the group metadata of a MemoryGroupConsumer, got {group_metadata!r}")
+        group = self._log.group(group_metadata.group)
+        member = group.members.get(group_metadata.member_id)
+        if member is None or member.epoch != group_metadata.epoch:
+            raise LogUnavailable("adding consumed offsets: the member has lost its place in the group")
+        transaction.offsets.setdefault(group_metadata.group, {}).update(offsets)
+        group.pending.append(transaction)
+
+    def _commit(self) -> None:
+        self._open()
+        self._end("committed")
 
     def _open(self) -> Transaction:
         if self._transaction is None:

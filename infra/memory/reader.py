@@ -14,10 +14,13 @@ class MemoryLogReader:
         self._owner = owner
         self._settled = settled
         self._positions: dict[TopicPartition, int] = {}
+        # The change of the log up to which everything was read.
+        self._read_up_to = -1
 
     def assign(self, positions: Mapping[TopicPartition, int]) -> None:
         with self._log.call(self._owner, "reader.assign"):
             self._positions = dict(positions)
+            self._read_up_to = -1
 
     def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:
         before = dict(self._positions)
@@ -25,7 +28,7 @@ class MemoryLogReader:
             with self._log.call(self._owner, "reader.poll"):
                 found = self._read(max_records)
         except LogUnavailable:
-            self._positions = before  # A poll that fails has taken nothing.
+            self._positions, self._read_up_to = before, -1  # A poll that fails has taken nothing.
             raise
         if not found and timeout_seconds > 0:
             self._log.on_idle(timeout_seconds)
@@ -48,10 +51,9 @@ class MemoryLogReader:
         self._positions.clear()
 
     def _read(self, max_records: int) -> list[Record]:
-        found: list[Record] = []
-        for where, offset in self._positions.items():
-            partition = self._log.partition(where)
-            if partition.has(offset):
-                records, self._positions[where] = partition.read(offset, max_records - len(found))
-                found += records
+        if self._read_up_to == self._log.changes:
+            return []
+        found = self._log.read(self._positions, max_records)
+        if len(found) < max_records:
+            self._read_up_to = self._log.changes
         return found

@@ -4,6 +4,7 @@ Rows are held as they would come out of Postgres with JSON as text, so that two 
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import psycopg
@@ -128,9 +129,8 @@ class MemoryViewStore:
         for key, row in changes.sets.items():
             if key in rows:
                 self._put(rows, key, {**rows[key], **row})
-        names = [column.name for column in table.columns]
         for values in changes.appends:
-            row = dict(zip(names, values, strict=True))
+            row = dict(zip(defaults, values, strict=True))
             key = changes.key_of(row)
             if copy and key in rows:
                 raise psycopg.errors.UniqueViolation(f"{table.name} {key} is there already")
@@ -153,5 +153,6 @@ def _set(rows: Rows, key: Key, row: Row | None) -> None:
         rows[key] = row
 
 
+@cache
 def _defaults(table: Table) -> dict[str, Any]:
     return {column.name: column.info.get("default") for column in table.columns}

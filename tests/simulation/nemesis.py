@@ -16,13 +16,14 @@ from infra.memory.producer import MemoryProducer
 from tests.simulation.checks.leases import LeasesCheck
 from tests.simulation.checks.reports import ReportsCheck
 from tests.simulation.engine.process import Process
-from tests.simulation.world.network import ClientEnd
+from tests.simulation.world.network import ClientEnd, role_of
 from tests.simulation.world.world import World
 
 LONGEST_FUSE = 400
 RESTART_SECONDS = 15.0
 FREEZE_SECONDS = 35.0
 CLOCK_SECONDS = 300.0
+MOST_LIES, LYING_SECONDS = 6, 3.0
 
 
 class Nemesis:
@@ -49,7 +50,7 @@ class Nemesis:
             "slow": self._slow_down,
             "views-away": self._take_views,
             "sites-away": self._take_sites,
-            "lie": self._lie,
+            "lie": self._tell_lies,
             "false-report": self._report_falsely,
         }
         world.on_death = self._died
@@ -196,16 +197,21 @@ class Nemesis:
         self._world.sites.away.add(region)
         self._later(30.0, lambda: self._world.sites.away.discard(region))
 
+    def _tell_lies(self) -> None:
+        for _ in range(self._random.randint(1, MOST_LIES)):
+            self._later(LYING_SECONDS, self._lie)
+
     def _lie(self) -> None:
-        """An agent speaks for a lease that is not, or not any more, its own."""
+        """An agent speaks for a lease that is not its own: another's, mostly a recent one, or that of another epoch."""
         lines = [line for line in self._world.network.lines if not line.over and line.ends[0].closed is None]
         leases = self._leases.known()
-        if not lines or not leases:
+        if not self._active or not lines or not leases:
             return
-        client = self._random.choice(lines).ends[0]
+        key, epoch, agent = leases[-1 - int(len(leases) * self._random.random() ** 3)]
+        its_own = [line for line in lines if role_of(line.ends[0].process) == agent]
+        client = self._random.choice(its_own if its_own and self._random.random() < 0.5 else lines).ends[0]
         assert isinstance(client, ClientEnd)
-        key, epoch, agent = self._random.choice(leases)
-        if client.process.name.rpartition(".")[0] == agent:
+        if role_of(client.process) == agent:
             epoch += self._random.choice((-1, 1))
         messages: list[m.AgentMessage] = [
             m.AcceptLease(attempt_key=key, epoch=epoch),

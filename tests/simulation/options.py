@@ -66,7 +66,7 @@ def options_of(seed: int) -> Options:
         agents=random.randint(1, 3),
         slots=random.randint(1, 4),
         apps=random.randint(1, 4),
-        pushes=random.choice((5, 10, 25)),
+        pushes=random.choice((5, 15, 40)),
         active_seconds=random.choice((20.0, 60.0, SAFE_SECONDS)),
         max_batch=random.choice((3, 20, 500)),
         checkpoint_events=random.choice((5, 50, 400)),

@@ -18,7 +18,7 @@ from tests.simulation.engine.trace import Trace
 from tests.simulation.nemesis import Nemesis
 from tests.simulation.options import Options, options_of
 from tests.simulation.workload import Workload
-from tests.simulation.world.disk import SpoolOs, WorkerShutil, remove_root, temporary_root
+from tests.simulation.world.disk import QuickShutil, SpoolOs, WorkerShutil, remove_root, temporary_root
 from tests.simulation.world.executor import read
 from tests.simulation.world.network import dialler
 from tests.simulation.world.world import World
@@ -64,6 +64,7 @@ def in_a_world(options: Options, play: Callable[[World], PlayedT], trace_file: I
             world.unwind()
         return result
     finally:
+        kernel.trace.flush()
         remove_root(root)
 
 
@@ -72,6 +73,9 @@ def _patches(world: World, spools: SpoolOs) -> dict[str, Any]:
         "agents.connection:connect": dialler(world.network),
         "agents.spool_segment:os": spools,
         "agents.disk:shutil": WorkerShutil(world.disks),
+        "agents.workspace:shutil": QuickShutil,
+        "agents.log_spool:shutil": QuickShutil,
+        "agents.spool_store:shutil": QuickShutil,
         "agents.output_pump:os": SimpleNamespace(read=read),
         # Looking after targets every second would be most of what happens.
         "agents.deployer.keeping:PERIOD_SECONDS": 3.0,
@@ -109,7 +113,7 @@ def _play(world: World) -> Result:
         options.seed,
         options,
         checks.violations,
-        list(trace.last),
+        trace.last,
         trace.lines,
         trace.digest(),
         len(checks.runs.requested),

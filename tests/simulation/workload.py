@@ -46,7 +46,7 @@ class Workload(Check):
         self._kernel = world.kernel
         self._random = world.kernel.random
         self._heads: dict[tuple[str, str], str] = {}
-        self._created: set[str] = set()
+        self._apps: list[str] = []
         self._asked = 0
         self._open = 0
         self.waiting: dict[str, None] = {}
@@ -84,8 +84,6 @@ class Workload(Check):
         draw = self._random.random()
         stream = seen.event.stream
         match seen.event.type:
-            case "app.created":
-                self._created.add(Stream.parse(stream).id)
             case "approval.requested":
                 if draw < APPROVED + REJECTED:
                     self._later(30, lambda: self._approve(stream, seen.data["stage"], draw < APPROVED))
@@ -106,11 +104,15 @@ class Workload(Check):
 
     def _create_app(self, name: str, region: str) -> None:
         command = CreateApp(name=name, repository_url=builtin_url(name), region=region)
-        self._execute(Stream("app", name), self._world.topology.home_region, command, APP_COMMANDS)
+        home = self._world.topology.home_region
+        self._execute(Stream("app", name), home, command, APP_COMMANDS, lambda: self._apps.append(name))
 
     def _push(self) -> None:
-        options = self._world.options
-        app = f"app{self._random.randrange(options.apps)}"
+        if not self._apps:
+            # No forge takes a push for an app that nobody was told of.
+            self._kernel.scheduler.after(SETTLING_SECONDS, self._push)
+            return
+        app = self._random.choice(self._apps)
         branch = self._random.choice(("main", "main", "topic"))
         (shape,) = self._random.choices([text for text, _ in SHAPES], [weight for _, weight in SHAPES])
         self.pushed += 1
@@ -126,16 +128,7 @@ class Workload(Check):
             if self._random.random() < REPEATED:
                 self._later(20, lambda: self._ask(Asked(f"{delivery} again", lambda g: g.push(push, delivery)), None))
 
-        self._open += 1
-        self._once_created(app, lambda: self._ask(Asked(delivery, lambda g: g.push(push, delivery)), accepted))
-
-    def _once_created(self, app: str, action: Callable[[], None]) -> None:
-        """Nobody pushes to what isn't there: faults may keep the app's creation from being decided."""
-        if app not in self._created:
-            self._kernel.scheduler.after(1.0, lambda: self._once_created(app, action))
-            return
-        self._open -= 1
-        action()
+        self._ask(Asked(delivery, lambda g: g.push(push, delivery)), accepted)
 
     def _approve(self, run: str, stage: str, approve: bool) -> None:
         self._to_run(run, ApproveStage(stage=stage, by="somebody", groups=("release",), approve=approve))
@@ -144,7 +137,14 @@ class Workload(Check):
         stream = Stream.parse(run)
         self._execute(stream, region_of_run(stream.id), command, RUN_COMMANDS)
 
-    def _execute(self, stream: Stream, region: str, command: Message, catalogue: Catalogue) -> None:
+    def _execute(
+        self,
+        stream: Stream,
+        region: str,
+        command: Message,
+        catalogue: Catalogue,
+        answered: Callable[[], None] = lambda: None,
+    ) -> None:
         self._asked += 1
         command_id = derived_id("workload", self._asked)
         asked = Asked(
@@ -152,12 +152,14 @@ class Workload(Check):
             lambda gateway: gateway.execute(stream, region, command, catalogue, command_id),
         )
         asked.command_id = command_id
-        self._ask(asked, self._decided)
 
-    def _decided(self, answer: object) -> None:
-        """What a client hears of a decision is in the log."""
-        if isinstance(answer, tuple):
-            self.on_decision(answer[1])
+        def decided(answer: object) -> None:
+            """What a client hears of a decision is in the log."""
+            if isinstance(answer, tuple):
+                self.on_decision(answer[1])
+            answered()
+
+        self._ask(asked, decided)
 
     def _is_in_the_views(self, asked: Asked) -> bool:
         """As gateway/writes.py does: a command that was decided before is not answered by the bus."""

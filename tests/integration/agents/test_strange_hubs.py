@@ -117,3 +117,13 @@ async def test_goodbye_of_the_hub_makes_the_agent_leave(bench: Bench) -> None:
 
     bench.worker.take(offer())
     assert m.RefuseLease(attempt_key=offer().spec.attempt_key, epoch=1, reason="draining") in bench.said
+
+
+async def test_hub_that_was_silent_too_long_hears_by_a_new_connection_that_the_jobs_were_killed(bench: Bench) -> None:
+    """It may be the agent that was frozen, and the hub never lost it: the pool would wait for the jobs for ever."""
+    welcome = m.encode(m.Welcome(session="s", heartbeat_seconds=60, lost_after_seconds=0.1))
+    sleeps = offer(script="sleep 3600")
+    hub = StrangeHub([welcome, m.encode(sleeps), m.encode(m.Start(attempt_key=sleeps.spec.attempt_key, epoch=1))])
+    async with connected(bench, hub), asyncio.timeout(30), hub.asked:
+        await hub.asked.wait_for(lambda: hub.hellos >= 1)
+    assert bench.worker.status().jobs_abandoned >= 1

@@ -29,7 +29,7 @@ class Checks:
         self._world = world
         self._workload = workload
         self.violations = world.kernel.failures
-        self.history, self.runs, self.leases = HistoryCheck(), RunsCheck(), LeasesCheck()
+        self.history, self.runs, self.leases = HistoryCheck(world.options.retention_seconds), RunsCheck(), LeasesCheck()
         self.restores, self.views = RestoresCheck(world), ViewsCheck(world)
         self.executions = ExecutionsCheck(world, self.leases)
         self.locks, self.rollouts, self.reports = LocksCheck(), RolloutsCheck(), ReportsCheck()

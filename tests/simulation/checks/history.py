@@ -1,7 +1,9 @@
 """The history itself: chains are whole, versions have no gaps, and each command is decided once, in one piece."""
 
+from datetime import datetime, timedelta
+
 from core.eventlog.chain import GENESIS, holds
-from core.eventlog.envelope import CommandEnvelope
+from core.eventlog.envelope import CommandEnvelope, EventEnvelope
 from core.eventlog.headers import decision_part
 from core.ports import Decision, Record, TopicPartition
 from processors.kinds import SHELL_TYPES
@@ -9,10 +11,16 @@ from tests.simulation.checks.observer import Check, Seen
 
 
 class HistoryCheck(Check):
-    """Safety: asked with every event."""
+    """Safety: asked with every event.
 
-    def __init__(self) -> None:
+    `retention_seconds` is how long a stream that has ended stays in memory, by the clocks that the log has. Whoever
+    repeats a command later is refused, under the ids of the decision that nobody remembers.
+    """
+
+    def __init__(self, retention_seconds: float) -> None:
         super().__init__()
+        self._retention = timedelta(seconds=retention_seconds)
+        self._touched: dict[str, datetime] = {}
         self._heads: dict[TopicPartition, str] = {}
         self._versions: dict[str, int] = {}
         self._event_ids: set[str] = set()
@@ -32,19 +40,27 @@ class HistoryCheck(Check):
             version = self._versions[event.stream] = self._versions.get(event.stream, 0) + 1
             if event.stream_version != version:
                 self.wrong(f"{place} has version {event.stream_version}, expected {version}")
-        if event.event_id in self._event_ids:
+        forgotten = self._is_forgotten(event)
+        if event.event_id in self._event_ids and not forgotten:
             self.wrong(f"{place}: event {event.event_id} is there twice")
         self._event_ids.add(event.event_id)
-        self._decision(where, seen, place)
+        self._decision(where, seen, place, forgotten)
 
-    def _decision(self, where: TopicPartition, seen: Seen, place: str) -> None:
+    def _is_forgotten(self, event: EventEnvelope) -> bool:
+        """Whether this is a refusal in the name of a stream that has left memory. Calm streams only leave."""
+        if event.type in SHELL_TYPES and event.stream_version == 0:
+            return event.recorded_at - self._touched.get(event.stream, event.recorded_at) >= self._retention
+        self._touched[event.stream] = event.recorded_at
+        return False
+
+    def _decision(self, where: TopicPartition, seen: Seen, place: str, forgotten: bool) -> None:
         command_id = seen.event.causation_id
         part, of = decision_part(seen.record.headers)
         open_id, left = self._open.get(where, ("", 0))
         if part == 1:
             if left:
                 self.wrong(f"{place} comes before the decision of command {open_id} is complete")
-            if command_id in self._decided:
+            if command_id in self._decided and not forgotten:
                 self.wrong(f"{place}: command {command_id} was decided before, at {self._decided[command_id]}")
             self._decided[command_id] = place
             self._awaited.pop(command_id, None)

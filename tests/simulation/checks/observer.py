@@ -1,26 +1,33 @@
 """Follows everything that becomes readable in the log and shows it, record by record, to the checks."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any
 
 import msgspec
 
 from core.eventlog.envelope import CommandEnvelope, EventEnvelope
 from core.eventlog.routing import decode_command, decode_event
 from core.eventlog.topics import COMMANDS_TOPICS, EVENTS_TOPICS, LOGS_TOPIC
-from core.ports import Record, TopicPartition
+from core.ports import Record
 from core.protocol.logs import LogChunk, decode_chunk
 from infra.memory.log import MemoryLog
 
 data_of = msgspec.json.Decoder().decode
 
 
-class Seen(NamedTuple):
+class Seen:
     """An event, its data as plain values, and its place."""
 
-    record: Record
-    event: EventEnvelope
-    data: dict[str, Any]
+    def __init__(self, record: Record, event: EventEnvelope) -> None:
+        self.record = record
+        self.event = event
+
+    @cached_property
+    def data(self) -> dict[str, Any]:
+        """Most checks want it of a few types only."""
+        found: dict[str, Any] = data_of(self.event.data)
+        return found
 
 
 class Check:
@@ -42,10 +49,11 @@ class Observer:
     """`observe()` shows what is new since the last time."""
 
     def __init__(self, log: MemoryLog, checks: list[Check]) -> None:
-        self._log = log
         self._checks = checks
-        self._wanted = [where for where in log.all_partitions() if _kind(where) is not None]
-        self._next = dict.fromkeys(self._wanted, 0)
+        self._wanted = [
+            (log.partition(where), _KINDS[where.topic]) for where in log.all_partitions() if where.topic in _KINDS
+        ]
+        self._next = [0] * len(self._wanted)
         self._by_method = {
             name: [each for each in checks if getattr(type(each), name) is not getattr(Check, name)]
             for name in ("event", "command", "chunk")
@@ -53,19 +61,17 @@ class Observer:
         self.events = 0
 
     def observe(self) -> None:
-        for where in self._wanted:
-            partition = self._log.partition(where)
-            if partition.has(self._next[where]):
-                records, self._next[where] = partition.read(self._next[where], 1 << 30)
+        for number, (partition, kind) in enumerate(self._wanted):
+            if partition.has(self._next[number]):
+                records, self._next[number] = partition.read(self._next[number], 1 << 30)
                 for record in records:
-                    self._show(record)
+                    self._show(record, kind)
 
-    def _show(self, record: Record) -> None:
+    def _show(self, record: Record, kind: str) -> None:
         value = record.value or b""
-        match _kind(TopicPartition(record.topic, record.partition)):
+        match kind:
             case "event":
-                event = decode_event(value)
-                seen = Seen(record, event, data_of(event.data))
+                seen = Seen(record, decode_event(value))
                 self.events += 1
                 for check in self._by_method["event"]:
                     check.event(seen)
@@ -84,7 +90,3 @@ _KINDS = {
     **dict.fromkeys(COMMANDS_TOPICS, "command"),
     LOGS_TOPIC: "chunk",
 }
-
-
-def _kind(where: TopicPartition) -> str | None:
-    return _KINDS.get(where.topic)

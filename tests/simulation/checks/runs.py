@@ -15,9 +15,10 @@ class RunsCheck(Check):
         self._accepted: set[str] = set()
 
     def event(self, seen: Seen) -> None:
-        data, stream = seen.data, seen.event.stream
+        stream = seen.event.stream
         match seen.event.type:
             case "trigger.accepted":
+                data = seen.data
                 self._trigger_accepted(data["run_id"], data["trigger"].get("delivery_id", ""))
             case "run.requested":
                 if stream in self.requested:
@@ -26,12 +27,12 @@ class RunsCheck(Check):
                 self.open[stream] = 1
             case "run.rerun_requested":
                 if stream in self.open:
-                    self.wrong(f"{stream} begins round {data['round']} before round {self.open[stream]} has ended")
-                self.open[stream] = data["round"]
+                    self.wrong(f"{stream} begins round {seen.data['round']} before round {self.open[stream]} has ended")
+                self.open[stream] = seen.data["round"]
             case "run.finished":
                 if self.open.pop(stream, None) is None:
                     self.wrong(f"{stream} has ended, although it had ended before or never begun")
-                outcome = data["outcome"]
+                outcome = seen.data["outcome"]
                 self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
 
     def _trigger_accepted(self, run: str, delivery: str) -> None:

@@ -14,15 +14,16 @@ class ViewsCheck(Check):
     def __init__(self, world: World) -> None:
         super().__init__()
         self._world = world
+        self._rebuilt = MemoryViews()
 
     def compare(self) -> None:
         """Between two transactions of the projector only: what is not committed is nobody's view."""
         live = self._world.views
         if live.in_transaction:
             return
-        rebuilt = self._rebuild(dict(live.offsets))
-        for table in sorted({*live.tables, *rebuilt.tables}):
-            ours, theirs = live.tables.get(table, {}), rebuilt.tables.get(table, {})
+        self._rebuild(dict(live.offsets))
+        for table in sorted({*live.tables, *self._rebuilt.tables}):
+            ours, theirs = live.tables.get(table, {}), self._rebuilt.tables.get(table, {})
             if ours != theirs:
                 keys = [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
                 key = keys[0]
@@ -38,14 +39,13 @@ class ViewsCheck(Check):
             not log.partition(where).read(offsets.get(where, 0), 1)[0] for where in partitions_of(self._world.topology)
         )
 
-    def _rebuild(self, limits: dict[TopicPartition, int]) -> MemoryViews:
-        views = MemoryViews()
+    def _rebuild(self, limits: dict[TopicPartition, int]) -> None:
+        """Up to these offsets; it goes on from where it came to the last time."""
         reader = MemoryLogReader(self._world.log.memory, "checker")
         partitions = partitions_of(self._world.topology)
-        projector = Projector(reader, lambda: MemoryViewStore(views), partitions, limits=limits)
+        projector = Projector(reader, lambda: MemoryViewStore(self._rebuilt), partitions, limits=limits)
         left = {where: limit for where, limit in limits.items() if limit}
         while any(projector.projected().get(where, 0) < limit for where, limit in left.items()):
             if not projector.run_once(0):
                 break
         projector.close()
-        return views

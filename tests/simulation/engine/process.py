@@ -7,6 +7,7 @@ and whatever still reaches for the world then is told that it is dead.
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import ClassVar, Protocol
 
 from tests.simulation.engine.scheduler import Action, Scheduler
@@ -45,6 +46,8 @@ class Process:
 
     def __init__(self, kernel: Kernel, name: str) -> None:
         self.kernel = kernel
+        self._at = kernel.scheduler.at
+        self._random = kernel.random.random
         self.name = name
         self.alive = True
         self.skew_seconds = 0.0
@@ -54,31 +57,34 @@ class Process:
         self.trap: tuple[str, Action] | None = None
         self.paused_until = 0.0
         self.on_death: list[Callable[[], None]] = []
+        # Has something done where the process waits for such things: in its event loop, if it has one.
+        self.enter: Callable[[Action], None] = _at_once
         self.held: list[Held] = []
 
     def now(self) -> datetime:
         """Its wall clock, and so the port core.ports.Clock."""
-        return self.kernel.scheduler.date() + timedelta(seconds=self.skew_seconds)
+        date = self.kernel.scheduler.date()
+        return date + timedelta(seconds=self.skew_seconds) if self.skew_seconds else date
 
     @property
     def paused(self) -> bool:
         return self.paused_until > self.kernel.scheduler.now
 
     def at(self, when: float, action: Action) -> list[Action | None]:
-        return self.kernel.scheduler.at(when, lambda: self._do(action))
+        return self._at(when, partial(self._do, action))
 
     def soon(self, action: Action) -> list[Action | None]:
         """After the little time that anything takes."""
-        return self.at(self.kernel.scheduler.now + self.latency(), action)
+        return self._at(self.kernel.scheduler.now + self.latency(), partial(self._do, action))
 
     def latency(self) -> float:
-        return (0.0001 + 0.003 * self.kernel.random.random()) * self.slowness
+        return (0.0001 + 0.003 * self._random()) * self.slowness
 
     def _do(self, action: Action) -> None:
         if not self.alive:
             return
         if self.paused_until > self.kernel.scheduler.now:
-            self.kernel.scheduler.at(self.paused_until, lambda: self._do(action))
+            self.kernel.scheduler.at(self.paused_until, partial(self._do, action))
             return
         before, Process.current = Process.current, self
         try:
@@ -122,3 +128,7 @@ class Process:
         """Something in it came out that nobody handled."""
         self.kernel.scheduler.attention = True
         self.kernel.failures.append(f"{self.name}: {error!r}" if isinstance(error, BaseException) else error)
+
+
+def _at_once(action: Action) -> None:
+    action()

@@ -21,9 +21,12 @@ class Scheduler:
         self.attention = False
         self._heap: list[_Entry] = []
         self._made = 0
+        self._date, self._dated = START, 0.0
 
     def date(self) -> datetime:
-        return START + timedelta(seconds=self.now)
+        if self._dated != self.now:
+            self._date, self._dated = START + timedelta(seconds=self.now), self.now
+        return self._date
 
     def at(self, when: float, action: Action) -> list[Action | None]:
         """`action` will be called at `when`; cancel() takes it back."""

@@ -5,12 +5,14 @@ A thread gives way where it waits, sleeps or calls a port, so other processes ac
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from types import TracebackType
 from typing import Any, ClassVar
 
 from greenlet import getcurrent, greenlet
 
 from tests.simulation.engine.process import Crash, Process
+from tests.simulation.engine.scheduler import Action, Scheduler
 
 
 class Thread:
@@ -39,6 +41,7 @@ class Thread:
         self._main: greenlet | None = None
         self._ended = Event()
         self._wait = 0
+        self._timeout: list[Action | None] | None = None
         self._timed_out = False
 
     def start(self) -> None:
@@ -65,7 +68,7 @@ class Thread:
         self._timed_out = False
         if seconds is not None:
             when = self.process.kernel.scheduler.now + max(seconds, 0.0)
-            self.process.at(when, lambda: self._time_out(wait))
+            self._timeout = self.process.at(when, partial(self._time_out, wait))
         Thread.current = None
         assert self._main is not None
         self._main.switch()
@@ -86,6 +89,9 @@ class Thread:
         if wait != self._wait or self._greenlet.dead:
             return
         self._wait += 1
+        if self._timeout is not None:
+            Scheduler.cancel(self._timeout)
+            self._timeout = None
         self._main = getcurrent()
         before, Thread.current = Thread.current, self
         try:

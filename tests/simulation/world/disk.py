@@ -91,6 +91,23 @@ class WorkerShutil:
         return Usage(FREE_BYTES, FREE_BYTES - free, free)
 
 
+class QuickShutil:
+    """The part of `shutil` that removes what a job leaves. Nobody swaps directories for links here meanwhile."""
+
+    @classmethod
+    def rmtree(cls, path: str | Path, ignore_errors: bool = False, onerror: object = None) -> None:
+        try:
+            entries = list(os.scandir(path))
+        except FileNotFoundError:
+            return
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                cls.rmtree(entry.path)
+            else:
+                os.unlink(entry.path)
+        os.rmdir(path)
+
+
 def temporary_root() -> Path:
     """A folder in memory where the machine has one."""
     shared = Path("/dev/shm")

@@ -7,6 +7,7 @@ execute, on which agent, is written down for the checks.
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import ClassVar
@@ -15,6 +16,7 @@ from agents.executors.base import Command, Isolation, JobPaths, JobRequest, Limi
 from tests.simulation.engine.process import Process
 
 FIRST_FD = 1 << 20
+LONGEST_BURST = 7
 EXIT_KILLED, EXIT_TERMINATED = -9, -15
 
 
@@ -111,8 +113,11 @@ class StepRun:
             self._exit = 1
         self._done: list[Callable[[], None]] = []
         self._text = script.get("text", "line")
-        for number in range(self._lines):
-            self._scheduler.after(self._seconds * number / (self._lines + 1), lambda number=number: self._say(number))  # type: ignore[misc]
+        first = 0
+        while first < self._lines:
+            after = min(first + random.randint(1, LONGEST_BURST), self._lines)
+            self._scheduler.after(self._seconds * first / (self._lines + 1), partial(self._say, first, after))
+            first = after
         self._scheduler.after(self._seconds, lambda: self._ends(self._exit))
 
     @property
@@ -144,9 +149,10 @@ class StepRun:
     def limit_hits(self) -> LimitHits:
         return LimitHits()
 
-    def _say(self, number: int) -> None:
+    def _say(self, first: int, after: int) -> None:
         if self._code is None and self._process.alive:
-            (self._err if number % 7 == 6 else self._out).write(f"{self._text} {number}\n".encode())
+            lines = "".join(f"{self._text} {number}\n" for number in range(first, after))
+            (self._err if first % 7 == 6 else self._out).write(lines.encode())
 
     def _ends(self, code: int) -> None:
         if self._code is not None:

@@ -20,11 +20,13 @@ from infra.kafka.tail import LogEventTail
 from infra.memory.reader import MemoryLogReader
 from tests.simulation.engine.loop import Loop
 from tests.simulation.engine.process import Process
+from tests.simulation.engine.threads import current_thread
 from tests.simulation.world.log import SimulatedLog
 from tests.simulation.world.network import Network, ServerEnd
 from tests.simulation.world.producers import OrderedProducer
 
 AnswerT = TypeVar("AnswerT")
+TAIL_PATIENCE = 10.0
 ANYTHING = Principal("agents", ("agent",), (), ("*",))
 
 
@@ -39,7 +41,7 @@ class Gateway:
         self._open = 0
         producer = OrderedProducer(log, process)
         partitions = [TopicPartition(topic, n) for topic in EVENTS_TOPICS for n in range(topology.partitions)]
-        self._tail = LogEventTail(lambda: MemoryLogReader(log.memory, process.name), partitions)
+        self._tail = LogEventTail(lambda: _tail_reader(log, process), partitions)
         self.bus = LogCommandBus(topology, producer, self._tail)
         random = process.kernel.random
         self._webhooks = WebhookServices(
@@ -107,6 +109,14 @@ class Gateway:
 
     async def _kept_up(self) -> None:
         await self._hub.run()
+
+
+def _tail_reader(log: SimulatedLog, process: Process) -> MemoryLogReader:
+    """Made by the tail in its own thread."""
+    thread = current_thread()
+    thread.topics, thread.patience = frozenset(EVENTS_TOPICS), TAIL_PATIENCE
+    log.wake_by_topics(thread)
+    return MemoryLogReader(log.memory, process.name)
 
 
 async def _authenticate(token: str | None) -> Principal:

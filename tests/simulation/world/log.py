@@ -9,9 +9,11 @@ from core.ports import LogUnavailable
 from infra.memory.clock import ManualClock
 from infra.memory.log import Call, MemoryLog
 from tests.simulation.engine.process import Crash, Kernel, Process
+from tests.simulation.engine.scheduler import START
 from tests.simulation.engine.threads import Thread
 
-GIVES_WAY = 0.2
+GIVES_WAY = 0.1
+_START_SECONDS = START.timestamp()
 _QUIET = frozenset(("consumer.poll", "reader.poll", "reader.bounds", "reader.assign", "consumer.committed"))
 
 
@@ -46,7 +48,7 @@ class SimulatedLog:
         """New records of its topics wake the thread where it waits for the log."""
         for topic in thread.topics or ():
             readers = self._readers.setdefault(topic, [])
-            readers[:] = [each for each in readers if each.process.alive]
+            readers[:] = [each for each in readers if each.process.alive and each is not thread]
             readers.append(thread)
         return thread
 
@@ -54,16 +56,26 @@ class SimulatedLog:
         process = self.owners.get(call.owner)
         if process is None:
             return  # Whoever checks is no part of the world.
-        before = call.phase == "before"
-        process.step()
-        if before and process.trap is not None and process.trap[0] == call.operation:
+        if process.fuse is not None or not process.alive:
+            process.step()
+        if call.phase == "after":
+            if call.operation not in _QUIET:
+                self._kernel.note(call.owner, call.operation)
+        elif process.trap is not None and process.trap[0] == call.operation:
             (_, spring), process.trap = process.trap, None
             spring()
             self._take_time(0.001)
-        if not before and call.operation not in _QUIET:
-            self._kernel.note(call.owner, call.operation)
+        if self.cut_off or self.refusing:
+            self._fail_perhaps(call)
+        if self._random() < GIVES_WAY * process.slowness:
+            self._take_time(0.002 * process.slowness)
+        if not process.alive:
+            raise Crash(process.name)
+
+    def _fail_perhaps(self, call: Call) -> None:
+        """Raises LogUnavailable."""
         if call.owner in self.cut_off:
-            if before:
+            if call.phase == "before":
                 self.memory.silence(call.owner)
                 self._take_time(0.3)
                 raise LogUnavailable(f"{call.operation}: no broker answers")
@@ -71,10 +83,6 @@ class SimulatedLog:
             self._take_time(0.1)
             self._kernel.note(call.owner, f"{call.operation} fails {call.phase} it happened")
             raise LogUnavailable(f"{call.operation}: injected {call.phase}")
-        if self._random() < GIVES_WAY * process.slowness:
-            self._take_time(0.002 * process.slowness)
-        if not process.alive:
-            raise Crash(process.name)
 
     def views_called(self, owner: str, operation: str) -> None:
         """The same for the database of the views."""
@@ -123,3 +131,6 @@ class TrueClock(ManualClock):
 
     def now(self) -> datetime:
         return self._scheduler.date()
+
+    def seconds(self) -> float:
+        return _START_SECONDS + self._scheduler.now

@@ -6,6 +6,7 @@ The two ends look like what production code uses: the client of `websockets`, an
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from starlette.websockets import WebSocketDisconnect
@@ -133,10 +134,9 @@ class Line:
     def carry(self, sender: End, frame: bytes | Close) -> None:
         scheduler = self._kernel.scheduler
         latency = self._network.latency() * max(sender.process.slowness, sender.peer.process.slowness)
-        when = max(self._due[sender], scheduler.now + latency)
-        self._due[sender] = when
+        when = self._due[sender] = max(self._due[sender], scheduler.now + latency)
         self._queues[sender].append(frame)
-        scheduler.at(when, lambda: self._deliver(sender))
+        scheduler.at(when, partial(self._deliver, sender))
 
     def close(self, end: End, close: Close) -> None:
         """This end says goodbye; the other one hears of it after everything else."""
@@ -157,16 +157,17 @@ class Line:
         queue, receiver = self._queues[sender], sender.peer
         if not queue or self.over:
             return
-        if self._network.parted(sender.process, receiver.process):
+        if self._network.parts and self._network.parted(sender.process, receiver.process):
             self._kernel.scheduler.after(0.5, lambda: self._deliver(sender))
             return
         if receiver.process.paused_until > self._kernel.scheduler.now:
             self._kernel.scheduler.at(receiver.process.paused_until, lambda: self._deliver(sender))
             return
         frame = queue.popleft()
+        arrive = partial(receiver._arrive, frame) if isinstance(frame, bytes) else partial(receiver._end, frame)
         before, Process.current = Process.current, receiver.process
         try:
-            receiver._arrive(frame) if isinstance(frame, bytes) else receiver._end(frame)
+            receiver.process.enter(arrive)
         finally:
             Process.current = before
 
@@ -176,12 +177,13 @@ class Network:
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
+        self._random = kernel.random.random
         self.lines: list[Line] = []
-        self._parted: set[frozenset[str]] = set()
+        self.parts: set[frozenset[str]] = set()
         self._listening: dict[Process, Accept] = {}
 
     def latency(self) -> float:
-        random = self.kernel.random.random
+        random = self._random
         return 0.0002 + (0.2 if random() < 0.01 else 0.004) * random()
 
     def listen(self, process: Process, accept: Accept) -> None:
@@ -211,16 +213,16 @@ class Network:
 
     def part(self, one: Process, other: Process) -> None:
         """They and their successors don't reach each other until unite() or heal()."""
-        self._parted.add(frozenset((role_of(one), role_of(other))))
+        self.parts.add(frozenset((role_of(one), role_of(other))))
 
     def unite(self, one: Process, other: Process) -> None:
-        self._parted.discard(frozenset((role_of(one), role_of(other))))
+        self.parts.discard(frozenset((role_of(one), role_of(other))))
 
     def heal(self) -> None:
-        self._parted.clear()
+        self.parts.clear()
 
     def parted(self, one: Process, other: Process) -> bool:
-        return bool(self._parted) and frozenset((role_of(one), role_of(other))) in self._parted
+        return frozenset((role_of(one), role_of(other))) in self.parts
 
     def _ends_with(self, process: Process) -> None:
         def died() -> None:

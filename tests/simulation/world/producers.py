@@ -58,9 +58,9 @@ class OrderedProducer:
             try:
                 position = self._producer.send_all((record,))[0]
             except LogUnavailable as error:
-                self._after_a_while(partial(_settle, future, None, error))
+                self._after_a_while(partial(self._process.enter, partial(_settle, future, None, error)))
             else:
-                self._after_a_while(partial(_settle, future, position, None))
+                self._after_a_while(partial(self._process.enter, partial(_settle, future, position, None)))
 
     def _after_a_while(self, action: Action) -> None:
         random = self._process.kernel.random.random
