@@ -11,7 +11,7 @@ from typing import Any
 from core.aggregate import Rejected
 from core.environments import queue, reasons
 from core.ports import OutgoingRecord, Record, TopicPartition
-from core.rollouts import waves
+from core.rollouts import notes, waves
 from infra.memory.log import MemoryLog
 from infra.memory.reader import MemoryLogReader
 from processors import snapshots
@@ -128,8 +128,15 @@ def _go_on_without_baking(draft: Any) -> None:
     waves.start_wave(draft, draft.state.wave + 1)
 
 
-def _watch_without_consequence(draft: Any, region: str, cause: Any) -> None:
+def _breaches_forgiven() -> Callable[[Any, str, Any], None]:
     """As core.rollouts.notes, but what a watch finds is only written down."""
+    blame = notes._blame
+
+    def forgiving(draft: Any, region: str, cause: Any) -> None:
+        if draft.state.regions[region].status != "breached":
+            blame(draft, region, cause)
+
+    return forgiving
 
 
 def _any_epoch(self: Any, epoch: int) -> None:
@@ -156,7 +163,7 @@ MUTANTS: dict[str, Callable[[], dict[str, Any]]] = {
         "core.environments.decide:refusal": _nothing_is_quarantined,
     },
     "wave-before-the-last-has-baked": lambda: {"core.rollouts.waves:_bake": _go_on_without_baking},
-    "breach-without-consequence": lambda: {"core.rollouts.notes:_breach": _watch_without_consequence},
+    "breach-without-consequence": lambda: {"core.rollouts.notes:_blame": _breaches_forgiven()},
     "deployment-hears-everybody": lambda: {"core.deployments.draft:Draft.check_epoch": _any_epoch},
     "overtaken-deployer-goes-on": lambda: {
         "agents.targets.place:Place.guarded": _unguarded,
