@@ -50,6 +50,7 @@ class Nemesis:
             "slow": self._slow_down,
             "views-away": self._take_views,
             "sites-away": self._take_sites,
+            "overtake": self._wait_for_a_deployer,
             "lie": self._tell_lies,
             "false-report": self._report_falsely,
         }
@@ -73,6 +74,7 @@ class Nemesis:
         world.log.cut_off.clear()
         world.log.views_away = False
         world.sites.away.clear()
+        world.sites.ambush = None
         world.network.heal()
         world.disks.full.clear()
         for process in world.running.values():
@@ -191,6 +193,12 @@ class Nemesis:
     def _give_views(self) -> None:
         self._world.log.views_away = False
 
+    def _wait_for_a_deployer(self) -> None:
+        """One is frozen in the middle of an action; if there is another it goes on, and the first one wakes up."""
+        self._world.sites.ambush = lambda process: self._world.log.pause(
+            process, FREEZE_SECONDS * self._random.random()
+        )
+
     def _take_sites(self) -> None:
         """What runs in a region can't be reached, by deployer and sampler; it goes on."""
         region = self._random.choice(self._world.topology.regions)
@@ -213,11 +221,13 @@ class Nemesis:
         assert isinstance(client, ClientEnd)
         if role_of(client.process) == agent:
             epoch += self._random.choice((-1, 1))
+        # Each lie is another one: a word that is repeated after its run has left memory would be refused twice.
+        self._told += 1
         messages: list[m.AgentMessage] = [
             m.AcceptLease(attempt_key=key, epoch=epoch),
             m.RefuseLease(attempt_key=key, epoch=epoch, reason="draining"),
-            m.JobFinished(number=1, attempt_key=key, epoch=epoch, outcome="success"),
-            m.StepStarted(number=1, attempt_key=key, epoch=epoch, index=0, at=client.process.now()),
+            m.JobFinished(number=self._told, attempt_key=key, epoch=epoch, outcome="success"),
+            m.StepStarted(number=self._told, attempt_key=key, epoch=epoch, index=0, at=client.process.now()),
         ]
         client.line.carry(client, m.encode(self._random.choice(messages)))
 

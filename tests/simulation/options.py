@@ -47,6 +47,7 @@ FAULTS = (
     "slow",
     "views-away",
     "sites-away",
+    "overtake",
     "lie",
     "false-report",
 )

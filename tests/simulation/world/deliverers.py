@@ -28,7 +28,7 @@ from tests.simulation.engine.process import Process
 from tests.simulation.engine.threads import Event, Thread, sleep
 from tests.simulation.world.log import SimulatedLog
 from tests.simulation.world.producers import RepeatingProducer
-from tests.simulation.world.sites import ERROR_RATES, Site, Sites, worth_of
+from tests.simulation.world.sites import ERROR_RATES, Sites, worth_of
 
 PATIENCE = 10.0
 POLL_SECONDS = 0.4
@@ -40,14 +40,17 @@ ENDS_BEFORE_READY = 3
 class SimulatedTarget:
     """See agents.targets.base.Target. The order and its fence are on disk, as production keeps them."""
 
-    def __init__(self, place: Place, site: Site, reachable: Callable[[], bool]) -> None:
+    def __init__(self, place: Place, sites: Sites, region: str) -> None:
+        app, environment = place.root.parts[-2:]
         self._place = place
-        self._site = site
-        self._reachable = reachable
+        self._sites = sites
+        self._region = region
+        self._site = sites.site(f"{app}/{environment}/{region}")
 
     def converge(self, order: Order, interrupted: Interrupted, shifted: Shifted = unheard) -> TargetStatus:
         self._place.claim(order)
         self._change(order, interrupted, lambda: self._site.start_missing(order.wish, order.fence))
+        self._sites.begins()
         if order.wish.at_once and self._shift_to_fit(order, interrupted):
             shifted(self.status())
         self._await_ready(order, interrupted)
@@ -85,7 +88,7 @@ class SimulatedTarget:
             change()
 
     def _reach(self) -> None:
-        if not self._reachable():
+        if self._region in self._sites.away:
             raise TargetFailed("target-unavailable", f"{self._site.name} can't be reached (injected)")
 
     def _shift_to_fit(self, order: Order, interrupted: Interrupted) -> bool:
@@ -172,8 +175,7 @@ def deliverer(log: SimulatedLog, topology: Topology, process: Process, region: s
     producer = RepeatingProducer(log, process)
 
     def target(place: Place) -> SimulatedTarget:
-        app, environment = place.root.parts[-2:]
-        return SimulatedTarget(place, sites.site(f"{app}/{environment}/{region}"), lambda: region not in sites.away)
+        return SimulatedTarget(place, sites, region)
 
     targets = Targets(root, region, Makers(service=target, static=target))
     reports = Reports(topology, region, process, producer.send_all)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from agents.targets.base import Fence
 from core.deployments.target_state import InstanceSet, SetStatus, TargetState, TargetStatus
 from core.environments.release import Release
-from tests.simulation.engine.process import Kernel
+from tests.simulation.engine.process import Kernel, Process
 
 REQUESTS_PER_SECOND = 20.0
 CRASHES_AFTER = {"crash": 0.3, "crash-later": 9.0}
@@ -127,7 +127,8 @@ class Site:
 
 
 class Sites:
-    """All of them, by `<app>/<environment>/<region>`; `away` are the regions that can't be reached.
+    """All of them, by `<app>/<environment>/<region>`; `away` are the regions that can't be reached. `ambush` waits for
+    the next deployer that begins to change something.
 
     `hooks` has when each pre-deploy command (rollout, whether it is the way down) ends.
     """
@@ -136,8 +137,15 @@ class Sites:
         self._kernel = kernel
         self.all: dict[str, Site] = {}
         self.away: set[str] = set()
+        self.ambush: Callable[[Process], None] | None = None
         self.hooks: dict[tuple[str, bool], float] = {}
         self.on_change: Callable[[Site, Fence], None] = lambda site, fence: None
+
+    def begins(self) -> None:
+        """Said by a deployer, in the middle of an action."""
+        ambush, self.ambush = self.ambush, None
+        if ambush is not None and Process.current is not None:
+            ambush(Process.current)
 
     def site(self, name: str) -> Site:
         if name not in self.all:
