@@ -44,7 +44,7 @@ class Recent(NamedTuple):
 
 
 class Tally:
-    """Any thread may ask while the generator adds."""
+    """Any thread may ask while the generator adds. `last_at`: when each version answered last."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -53,6 +53,7 @@ class Tally:
         self.skipped = 0
         self.reconnected = 0
         self.by_version: Counter[str] = Counter()
+        self.last_at: dict[str, float] = {}
         self.statuses: Counter[tuple[str, int]] = Counter()
         self.failures: Counter[Failure] = Counter()
         self.problems: deque[str] = deque(maxlen=KEPT_PROBLEMS)
@@ -75,6 +76,7 @@ class Tally:
             self.failures[seen.failure] += 1
             if seen.version:
                 self.by_version[seen.version] += 1
+                self.last_at[seen.version] = seen.at
             if seen.failure == "platform":
                 self.problems.append(seen.detail or f"the proxy answered {seen.status}")
             self._recent.append(seen)

@@ -1,17 +1,9 @@
 """Row 5: from a signed push to the first log line in a viewer on an idle system, beside the raw hops on that way."""
 
 import asyncio
-import subprocess
 import time
-from collections.abc import Callable
 
-from confluent_kafka import Consumer, Producer
-from confluent_kafka import TopicPartition as KafkaPartition
-
-from core.eventlog.topics import TopicSpec
-from infra.kafka.admin import KafkaTopicAdmin
-from infra.kafka.connection import Connection as Kafka
-from infra.kafka.producer import producer_config
+from tests.benchmarks.hops import Hops
 from tests.benchmarks.house import House, house
 from tests.benchmarks.measure import Bench, Line, Row, expect, quantile
 from tests.benchmarks.pushes import Line as Connection
@@ -19,7 +11,6 @@ from tests.benchmarks.pushes import Sender
 
 GOAL_P50_MS, GOAL_P99_MS = 150.0, 400.0
 PLAIN_HOPS, TRANSACTIONS, SPAWNS = 5, 5, 1
-_HOP = "raw-hop"
 _PIPELINE = "stages: [{name: build, steps: [{name: say, run: echo hello}]}]\n"
 
 
@@ -29,14 +20,13 @@ def measure(bench: Bench) -> Row:
     p99: list[float] = []
     limits: list[float] = []
     with house(agents=True) as place:
-        kafka = Kafka(place.settings.kafka_bootstrap_servers)
-        KafkaTopicAdmin(kafka).create([TopicSpec(_HOP, 1, {})])
+        hops = Hops(place.settings.kafka_bootstrap_servers, PLAIN_HOPS, TRANSACTIONS, SPAWNS)
         with bench.step("row 5: a repository and its first run"):
             work = FirstLine(place)
             asyncio.run(work.pushes(1))
         for repetition in range(bench.repetitions):
             with bench.step(f"row 5: repetition {repetition + 1} of {bench.repetitions}"):
-                limits.append(_hops(kafka, bench.size(50, 3)))
+                limits.append(hops.measure(bench.size(50, 3)))
                 waits = asyncio.run(work.pushes(count))
                 p50.append(quantile(waits, 0.5) * 1000)
                 p99.append(quantile(waits, 0.99) * 1000)
@@ -107,47 +97,3 @@ class FirstLine:
         assert row is not None
         expect(row == (self._number, self._number), f"{row} runs (all, successful) of {self._number} pushes")
         return f"{self._number} pushes, each one successful run whose line was seen"
-
-
-def _hops(kafka: Kafka, count: int) -> float:
-    """Milliseconds of the raw hops together."""
-    consumer = Consumer(kafka.config("raw-hop", group_id="raw-hop", isolation_level="read_committed"))
-    plain = Producer(producer_config(kafka, "raw-hop", 10.0, linger_ms=0.5))
-    transactional = Producer(
-        kafka.config("raw-hop-t", transactional_id="raw-hop", retry_backoff_ms=1, retry_backoff_max_ms=5)
-    )
-    transactional.init_transactions(30)
-    _, end = consumer.get_watermark_offsets(KafkaPartition(_HOP, 0), timeout=10)
-    consumer.assign([KafkaPartition(_HOP, 0, end)])
-    consumer.poll(0.5)
-    hop = [_timed(lambda: _hop(plain, consumer)) for _ in range(count)]
-    transaction = [_timed(lambda: _transaction(transactional, consumer)) for _ in range(count)]
-    command = ("bwrap", "--ro-bind", "/", "/", "--unshare-pid", "true")
-    spawn = [_timed(lambda: subprocess.run(command, check=True)) for _ in range(max(3, count // 5))]
-    consumer.close()
-    parts = ((hop, PLAIN_HOPS), (transaction, TRANSACTIONS), (spawn, SPAWNS))
-    return 1000 * sum(quantile(times, 0.5) * number for times, number in parts)
-
-
-def _timed(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
-
-
-def _hop(producer: Producer, consumer: Consumer) -> None:
-    producer.produce(_HOP, b"x" * 500, partition=0)
-    producer.flush()
-    _take(consumer)
-
-
-def _transaction(producer: Producer, consumer: Consumer) -> None:
-    producer.begin_transaction()
-    producer.produce(_HOP, b"x" * 500, partition=0)
-    producer.commit_transaction(30)
-    _take(consumer)
-
-
-def _take(consumer: Consumer) -> None:
-    while consumer.poll(1.0) is None:
-        pass

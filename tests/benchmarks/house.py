@@ -64,6 +64,10 @@ class House:
         """`kill -9`."""
         self._processes[name][1].kill()
 
+    def stop_gently(self, name: str) -> None:
+        """As an operator does: it ends what it started itself."""
+        self._processes[name][1].stop()
+
     def restart(self, name: str) -> None:
         self._start(self._processes[name][0])
 
@@ -108,18 +112,27 @@ class House:
         tree = WorkTree(self.folder / app)
         tree.write(".pipeline.yml", pipeline)
         commit = tree.commit("Benchmark")
+        self.push(tree, app)
+        return commit
+
+    def push(self, tree: WorkTree, app: str) -> None:
+        """The tree's head to the app's main; returns once it has another run."""
+        runs = self._runs(app)
         token = self.installation.key.admin_token
         url = f"http://bench:{token}@{HOST}:{self.settings.port}/git/{app}.git"
         # The push shows its run until that ends; nobody wants to see it here.
         command = ("git", "push", "--quiet", url, "main")
         push = subprocess.Popen(command, cwd=tree.path, env=environment(), stderr=subprocess.DEVNULL)
         try:
-            known = "SELECT 1 FROM runs WHERE app = %s"
-            self.wait_until(lambda database: database.execute(known, (app,)).fetchone() is not None)
+            _wait(lambda: self._runs(app) > runs, f"no run of {app} came of the push")
         finally:
             push.kill()
             push.wait()
-        return commit
+
+    def _runs(self, app: str) -> int:
+        with self.database() as database:
+            row = database.execute("SELECT count(*) FROM runs WHERE app = %s", (app,)).fetchone()
+        return int(row[0]) if row else 0
 
     def git_url(self, app: str) -> str:
         return f"http://{HOST}:{self.settings.port}/git/{app}.git"

@@ -2,7 +2,18 @@
 
 from collections.abc import Callable
 
-from tests.benchmarks import builds, decisions, first_line, growth, ingress, logs, projection, restart, restore
+from tests.benchmarks import (
+    builds,
+    decisions,
+    first_line,
+    growth,
+    ingress,
+    logs,
+    projection,
+    restart,
+    restore,
+    rollback,
+)
 from tests.benchmarks.measure import Bench, Row
 
 ROWS: dict[int, Callable[[Bench], Row]] = {
@@ -14,5 +25,6 @@ ROWS: dict[int, Callable[[Bench], Row]] = {
     6: logs.measure,
     7: builds.measure,
     8: restart.measure,
+    9: rollback.measure,
     10: growth.measure,
 }
