@@ -56,6 +56,19 @@ def split_attempt_key(key: str) -> tuple[str, str, int]:
     return run, job, int(attempt)
 
 
+def stage_key(run: str, stage: str, round_: int) -> str:
+    """`<run>/<stage>/<round>`: names a stage of a run as the owner of an environment's lock."""
+    return f"{run}/{stage}/{round_}"
+
+
+def split_stage_key(owner: str) -> tuple[str, str, int] | None:
+    """The three parts of a stage's key; None for another owner of a lock, a deployment."""
+    if "/" not in owner:
+        return None
+    run, stage, round_ = owner.split("/")
+    return run, stage, int(round_)
+
+
 def trace_id(seed: str) -> str:
     """32 hex digits, a W3C trace id: the correlation id of everything one trigger sets off."""
     return hashlib.sha256(seed.encode()).hexdigest()[:32]

@@ -22,9 +22,7 @@ def decide(state: AppState, command: Any, now: datetime) -> Events:
     """The events the command leads to. Raises Rejected."""
     if isinstance(command, Tick):
         return _fire(state, now)
-    if not state.exists and isinstance(command, c.RequestRollout):
-        return environments.request_rollout(state, command, now)
-    if not state.exists and not isinstance(command, c.CreateApp):
+    if not state.exists and not isinstance(command, c.CreateApp | c.RequestRollout | c.FindProtection):
         raise Rejected("app-unknown", f"there is no app '{state.name}'; create it first")
     return _HANDLERS[type(command)](state, command, now)
 
@@ -184,4 +182,5 @@ _HANDLERS: dict[type[Any], Callable[[AppState, Any, datetime], Events]] = {
     c.SetEnvironments: environments.set_environments,
     c.RequestRollout: environments.request_rollout,
     c.RefuseRollout: environments.refuse_rollout,
+    c.FindProtection: environments.find_protection,
 }

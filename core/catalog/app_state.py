@@ -153,6 +153,7 @@ _EVOLVE: dict[type[Any], Callable[[AppState, Any], None]] = {
     e.EnvironmentsSet: _environments_set,
     e.RolloutAccepted: _rollout_accepted,
     e.RolloutRefused: _nothing,
+    e.ProtectionFound: _nothing,
     CommandRejected: _nothing,
     CommandIgnored: _nothing,
 }

@@ -115,6 +115,15 @@ class RefuseRollout(Message, frozen=True, kw_only=True):
     detail: str
 
 
+class FindProtection(Message, frozen=True, kw_only=True):
+    """A stage with steps of its own goes to `environment` (only these `regions`; empty: all): what does it keep to?"""
+
+    TYPE = "app.find_protection"
+    environment: str
+    origin: Origin
+    regions: tuple[str, ...] = ()
+
+
 class CreateRelease(Message, frozen=True, kw_only=True):
     """Fix a release for ever. The same again changes nothing; another content under its id is refused."""
 
@@ -166,6 +175,7 @@ APP_COMMANDS = Catalogue(
         SetEnvironments,
         RequestRollout,
         RefuseRollout,
+        FindProtection,
     )
 )
 RELEASE_COMMANDS = Catalogue((Tick, CreateRelease))

@@ -1,7 +1,8 @@
 """The App's environments, and which rollouts into them are accepted."""
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -13,7 +14,15 @@ from core.catalog.release import content_of
 from core.catalog.rules import check_release
 from core.environments.release import Release
 from core.environments.rules import problems_of
-from core.environments.settings import BlueGreen, Canary, EnvironmentSettings, Recreate, Rolling, Strategy
+from core.environments.settings import (
+    BlueGreen,
+    Canary,
+    EnvironmentSettings,
+    Protection,
+    Recreate,
+    Rolling,
+    Strategy,
+)
 from core.eventlog.serialization import Message
 from core.ids import rollout_id
 from core.pipeline.report import did_you_mean
@@ -70,6 +79,25 @@ def refuse_rollout(state: AppState, command: c.RefuseRollout, now: datetime) -> 
     return (e.RolloutRefused(origin=command.origin, code=command.code, detail=command.detail),)
 
 
+def find_protection(state: AppState, command: c.FindProtection, now: datetime) -> Events:
+    """Always answered, because a stage waits for it. The locks are taken in the order of the regions' names."""
+    settings = state.environment(command.environment)
+    named: dict[str, Any] = {"origin": command.origin, "environment": command.environment}
+    if settings is None:
+        return (e.ProtectionFound(**named),)
+    try:
+        regions = _regions(settings, command.regions)
+    except Rejected as refusal:
+        return (e.ProtectionFound(**named, code=refusal.code, detail=refusal.detail),)
+    protection = Protection(
+        regions=tuple(sorted(regions)),
+        approval=settings.approval,
+        freezes=settings.freezes,
+        windows=settings.windows,
+    )
+    return (e.ProtectionFound(**named, protection=protection),)
+
+
 def _accept(state: AppState, command: c.RequestRollout) -> e.RolloutAccepted:
     if not state.exists:
         raise Rejected("app-unknown", f"there is no app '{state.name}'; create it first")
@@ -94,7 +122,7 @@ def _accept(state: AppState, command: c.RequestRollout) -> e.RolloutAccepted:
         settings=settings,
         origin=command.origin,
         kind=command.kind,
-        regions=_regions(settings, command),
+        regions=_regions(settings, command.regions, command.releases),
         releases=command.releases,
         leaving=command.leaving,
         override_reason=command.override_reason.strip(),
@@ -122,14 +150,14 @@ def _with_strategy(settings: EnvironmentSettings, name: str) -> EnvironmentSetti
     return changed
 
 
-def _regions(settings: EnvironmentSettings, command: c.RequestRollout) -> tuple[str, ...]:
-    asked = (*command.regions, *command.releases)
-    unknown = [region for region in asked if region not in settings.regions]
+def _regions(settings: EnvironmentSettings, asked: tuple[str, ...], others: Iterable[str] = ()) -> tuple[str, ...]:
+    """Those that are asked for, or all. `others` must be known, too."""
+    unknown = [region for region in (*asked, *others) if region not in settings.regions]
     if unknown:
         known = ", ".join(settings.regions)
         detail = f"environment '{settings.name}' has no region '{unknown[0][:80]}'; it is in {known}"
         raise Rejected("region-unknown", detail)
-    return tuple(region for region in settings.regions if not command.regions or region in command.regions)
+    return tuple(region for region in settings.regions if not asked or region in asked)
 
 
 def _check_release(state: AppState, release: Release) -> None:

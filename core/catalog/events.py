@@ -8,7 +8,7 @@ import msgspec
 from core.aggregate import SHELL_EVENTS
 from core.catalog.commands import Role
 from core.environments.release import Release
-from core.environments.settings import EnvironmentSettings
+from core.environments.settings import EnvironmentSettings, Protection
 from core.eventlog.serialization import Catalogue, Message
 from core.pipeline.plan import Schedule
 from core.rollouts.commands import Kind, Origin
@@ -117,6 +117,18 @@ class RolloutRefused(Message, frozen=True, kw_only=True):
     detail: str
 
 
+class ProtectionFound(Message, frozen=True, kw_only=True):
+    """What a stage keeps to in an environment. None: the app declares no such environment, so nothing protects it; or,
+    with a `code`, the stage can't go there (region-unknown)."""
+
+    TYPE = "app.protection_found"
+    origin: Origin
+    environment: str
+    protection: Protection | None = None
+    code: str = ""
+    detail: str = ""
+
+
 class ReleaseCreated(Message, frozen=True, kw_only=True):
     TYPE = "release.created"
     release: Release
@@ -162,6 +174,7 @@ APP_EVENTS = Catalogue(
         EnvironmentsSet,
         RolloutAccepted,
         RolloutRefused,
+        ProtectionFound,
         *SHELL_EVENTS,
     )
 )

@@ -1,4 +1,8 @@
-"""What can be asked of an environment in one region (`environment/<app>/<environment>/<region>`), in that region."""
+"""What can be asked of an environment in one region (`environment/<app>/<environment>/<region>`), in that region.
+
+Who owns its lock, or waits for it, is a `deployment_id`: a deployment, or a stage of a run that deploys by its own
+steps (`<run>/<stage>/<round>`, see core/ids.py), which has no `rollout_id`.
+"""
 
 from datetime import datetime
 

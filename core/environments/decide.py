@@ -28,9 +28,10 @@ from core.environments import commands as c
 from core.environments import events as e
 from core.environments.draft import Draft
 from core.environments.queue import LOCK_TTL, enter, settle
-from core.environments.reasons import refusal
+from core.environments.reasons import owner, refusal
 from core.environments.state import Entry, EnvironmentState, Lock
 from core.eventlog.serialization import Message
+from core.ids import split_stage_key
 
 # No deadline is found so late while processors run. Whoever held the lock could not renew it then.
 AWAY: Final = timedelta(seconds=10)
@@ -88,9 +89,11 @@ def _enter(draft: Draft, command: c.EnterEnvironment) -> None:
 
 
 def _preempt(draft: Draft, entry: Entry) -> None:
-    """Who rolls back by hand needn't wait for the rest of a canary."""
+    """Who rolls back by hand needn't wait for the rest of a canary; a stage's own script is not cut off half-way."""
     lock = draft.state.lock
     if lock is None or lock.urgent or lock.preempted or not entry.urgent or entry.automatic:
+        return
+    if split_stage_key(lock.deployment_id) is not None:
         return
     reason = f"{entry.by} rolls back to release {entry.release.id}"
     draft.tell(e.PreemptionRequested(deployment_id=lock.deployment_id, by=entry.by, reason=reason))
@@ -99,10 +102,8 @@ def _preempt(draft: Draft, entry: Entry) -> None:
 def _held_by(draft: Draft, deployment_id: str) -> Lock:
     lock = draft.state.lock
     if lock is None or lock.deployment_id != deployment_id:
-        holder = f"deployment {lock.deployment_id} does" if lock else "nobody does"
-        raise Rejected(
-            "lock-not-held", f"deployment {deployment_id} does not hold the lock of {draft.state.id}: {holder}"
-        )
+        holder = f"{owner(lock.deployment_id)} does" if lock else "nobody does"
+        raise Rejected("lock-not-held", f"{owner(deployment_id)} does not hold the lock of {draft.state.id}: {holder}")
     return lock
 
 
@@ -146,7 +147,7 @@ def _note_release(draft: Draft, command: c.NoteRelease) -> None:
 def _override(draft: Draft, command: c.OverrideFreeze) -> None:
     reason = _demand(command.reason, "an override of a freeze needs a reason, which stays on record")
     if draft.state.entry(command.deployment_id) is None:
-        detail = f"deployment {command.deployment_id} does not wait for {draft.state.id}"
+        detail = f"{owner(command.deployment_id)} does not wait for {draft.state.id}"
         raise Rejected("deployment-not-waiting", detail)
     draft.tell(e.FreezeOverridden(deployment_id=command.deployment_id, by=command.by, reason=reason))
 

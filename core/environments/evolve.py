@@ -63,7 +63,7 @@ def _granted(state: EnvironmentState, event: e.LockGranted) -> None:
     state.epoch = event.epoch
     state.watched = None
     state.expired = None
-    if not event.urgent:
+    if event.rollout_id and not event.urgent:
         others = tuple(each for each in state.visitors if each != event.rollout_id)
         state.visitors = (*others, event.rollout_id)[-VISITORS:]
     state.lock = Lock(

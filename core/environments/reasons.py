@@ -4,6 +4,7 @@ from datetime import datetime
 
 from core.environments.state import Entry, EnvironmentState, Lock
 from core.environments.windows import Closed, closed, local
+from core.ids import split_stage_key
 
 
 def refusal(state: EnvironmentState, entry: Entry) -> tuple[str, str] | None:
@@ -66,5 +67,14 @@ def explain(state: EnvironmentState, entry: Entry, now: datetime) -> Closed:
 def _holder(lock: Lock | None) -> str:
     if lock is None:
         return "the lock"
+    by = lock.by or "somebody"
+    if split_stage_key(lock.deployment_id) is not None:
+        return f"{owner(lock.deployment_id)} with release {lock.release.id} by {by}"
     what = "rollback to" if lock.urgent else "deployment of"
-    return f"the {what} release {lock.release.id} by {lock.by or 'somebody'} ({lock.deployment_id})"
+    return f"the {what} release {lock.release.id} by {by} ({lock.deployment_id})"
+
+
+def owner(name: str) -> str:
+    """Who holds the lock, or wants it, in words."""
+    stage = split_stage_key(name)
+    return f"deployment {name}" if stage is None else f"stage '{stage[1]}' of run {stage[0]}"

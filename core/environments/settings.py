@@ -258,6 +258,16 @@ class Hook(msgspec.Struct, frozen=True, omit_defaults=True):
     timeout_seconds: float = 600
 
 
+class Protection(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a stage that runs its own steps in an environment keeps to there. `regions` are those whose lock it takes,
+    in the order in which it does: the same for every stage, so that no two wait for each other."""
+
+    regions: tuple[str, ...]
+    approval: Approval | None = None
+    freezes: tuple[Window, ...] = ()
+    windows: tuple[Window, ...] = ()
+
+
 class EnvironmentSettings(msgspec.Struct, frozen=True, omit_defaults=True):
     """One environment of an app. `waves` lists each of `regions` once; empty means all at once.
 

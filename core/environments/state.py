@@ -16,7 +16,8 @@ VISITORS: Final = 50
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A deployment that waits. `reason` is what it was told; it may override freezes for `override_reason`."""
+    """Who waits: a deployment, or a stage (see commands.py). `reason` is what it was told; it may override freezes for
+    `override_reason`."""
 
     deployment_id: str
     rollout_id: str
@@ -33,7 +34,10 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Lock(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who owns the environment. `extended`: expiry was put off, as nobody was there to hear the owner."""
+    """Who owns the environment: a deployment, or a stage (see commands.py).
+
+    `extended`: expiry was put off, as nobody was there to hear the owner.
+    """
 
     deployment_id: str
     rollout_id: str

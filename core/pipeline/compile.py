@@ -12,7 +12,7 @@ import msgspec
 from core.pipeline.checks import needs_of, stage_name
 from core.pipeline.context import CompileContext
 from core.pipeline.dag import order
-from core.pipeline.deploying import Environments, deploy_plan
+from core.pipeline.deploying import Environments, deploy_plan, regions_of, unprotected
 from core.pipeline.filling import Filler, final
 from core.pipeline.matrix import Combination, Matrix
 from core.pipeline.plan import (
@@ -64,8 +64,8 @@ class Compiler:
         by_name = {stage_name(stage): stage for stage in self._root.get("stages", [])}
         graph = {name: tuple(need.text for need, _ in needs_of(stage)) for name, stage in by_name.items()}
         stages = tuple(self._stage(name, by_name[name]) for name in order(graph))
-        if names := dict.fromkeys(each.environment for each in stages if each.environment and not each.deploy):
-            self._warn(f"steps take no lock of their environment ({', '.join(names)}); a 'deploy' does")
+        if names := unprotected(stages, self._environments):
+            self._warn(f"no lock and no rules for steps in an environment that delivery.yml lacks: {', '.join(names)}")
         return Plan(
             name=self._root.get("name") or self._context.app,
             stages=stages,
@@ -109,6 +109,7 @@ class Compiler:
             fail_fast=matrix.fail_fast if isinstance(matrix, Matrix) else True,
             environment=self._now(given) if given is not None else deploy.environment if deploy else None,
             deploy=deploy,
+            regions=tuple(region.text for region in regions_of(stage)) if deploy is None else (),
         )
 
     def _jobs(self, name: str, stage: Section, matrix: Matrix | None) -> tuple[JobPlan, ...]:

@@ -1,6 +1,6 @@
 """A stage's deployment: the key `deploy`, or a last step `uses: deploy`, which means the same."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from core.pipeline.filling import Filler
@@ -9,7 +9,7 @@ from core.pipeline.language_deploy import ENVIRONMENT_TEXT, STRATEGY_NAME, WAIT
 from core.pipeline.lexer import OPENING
 from core.pipeline.nodes import Mapping as MappingNode
 from core.pipeline.nodes import child_path, quoted
-from core.pipeline.plan import DeployPlan, ReleasePlan
+from core.pipeline.plan import DeployPlan, ReleasePlan, StagePlan
 from core.pipeline.report import Report, did_you_mean
 from core.pipeline.values import Name, Section, Template
 
@@ -50,11 +50,8 @@ def _read_step(step: Section, report: Report) -> Section:
 def check_deploy(stage: Section, known: Environments | None, report: Report) -> None:
     """Whether a deployment knows where to go. `known` is what `delivery.yml` has, where there is one."""
     environment = stage.get("environment")
-    if isinstance(environment, Section) and environment.has("regions") and not _deploys(stage):
-        message = "'regions' say where to deploy to, and this stage has no 'deploy'"
-        path = environment.path_of("regions")
-        report.add(environment.place("regions"), "conflicting-keys", message, path, "remove them, or add 'deploy'")
     if not _deploys(stage):
+        _check_regions(stage, environment, known, report)
         return
     _check_release(stage.get("deploy"), report)
     own, of_the_stage = _own_name(stage.get("deploy")), _name_of(environment)
@@ -67,6 +64,18 @@ def check_deploy(stage: Section, known: Environments | None, report: Report) -> 
     place = stage.get("deploy")
     message = "where does this stage deploy to?"
     report.add(place.node, "missing-key", message, place.path, "add 'environment: <name>'")
+
+
+def _check_regions(stage: Section, environment: Any, known: Environments | None, report: Report) -> None:
+    """Of a stage that deploys by its own steps, or not at all: only declared environments have regions."""
+    if not isinstance(environment, Section) or not environment.has("regions"):
+        return
+    if stage.get("steps"):
+        _check_known(stage, _name_of(environment), known, report)
+        return
+    message = "'regions' say where to deploy to, and this stage has neither 'deploy' nor steps"
+    path = environment.path_of("regions")
+    report.add(environment.place("regions"), "conflicting-keys", message, path, "remove them, or add 'deploy'")
 
 
 def _check_release(deploy: Any, report: Report) -> None:
@@ -117,6 +126,13 @@ def _release_plan(given: Section | None, fill: Filler) -> ReleasePlan | None:
     texts = {key: fill.kept(given.get(key)) for key in ("image", "digest") if key in given}
     config = {name: fill.kept(value) for name, value in given.get("config", {}).items()}
     return ReleasePlan(**texts, config=config) if texts or config else None
+
+
+def unprotected(stages: Iterable[StagePlan], known: Environments | None) -> tuple[str, ...]:
+    """Environments that stages name whose steps take no lock there, as far as `delivery.yml` tells."""
+    declared = () if known is None else known
+    named = (each.environment for each in stages if each.environment and each.jobs and each.deploy is None)
+    return tuple(dict.fromkeys(name for name in named if name not in declared))
 
 
 def regions_of(stage: Section) -> list[Name]:

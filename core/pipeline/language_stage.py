@@ -123,13 +123,17 @@ ENVIRONMENT = Record(
         Key(
             "regions",
             ListOf(REGION, "regions", single=True, at_least=1, unique=True),
-            "Only these regions of it, for `deploy`.",
+            "Only these regions of it.",
             default="all of them",
         ),
     ),
     "Environment",
-    "Sets `$ENVIRONMENT`, and says where `deploy` goes to. A rollout takes the environment's lock and keeps to its "
-    "rules; steps alone do neither.",
+    "Sets `$ENVIRONMENT`, and says where `deploy` goes to. Where the app declares the environment (by [`delivery.yml`]"
+    "(delivery-reference.md) at the head of the default branch, or the API), a stage without `deploy` keeps to its "
+    "rules, too: before its first job it waits for the environment's `approval`, its freezes and deployment windows, "
+    "and its lock in each of the regions. It holds that until it ends, so that no rollout and no other such stage "
+    "changes the environment meanwhile. A release in quarantine is refused. What the app doesn't declare is just a "
+    "name. Steps of a stage with `deploy` run before its rollout, which does all that by itself.",
 )
 
 IMAGE = Text(PER_MATRIX, 500, r"[A-Za-z0-9][A-Za-z0-9._/:@+-]*", "an image", "bad-image")
@@ -202,7 +206,7 @@ STAGE = Record(
         Key(
             "environment",
             Either("an environment's name", scalar=ENVIRONMENT_TEXT, mapping=ENVIRONMENT),
-            "Where it deploys to: sets `$ENVIRONMENT`.",
+            "Where it deploys to: sets `$ENVIRONMENT`, takes its lock and keeps to its rules.",
         ),
         Key("deploy", DEPLOY_OR_NAME, "A deployment by strategy, after the steps if there are any."),
         Key(

@@ -108,7 +108,10 @@ class DeployPlan(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class StagePlan(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A node of the DAG. `if_` is CEL over `stages`, `success()`, `failure()`, `always()` and the run's values."""
+    """A node of the DAG. `if_` is CEL over `stages`, `success()`, `failure()`, `always()` and the run's values.
+
+    `regions` are those of `environment` whose lock its own steps take, empty: all (a deployment has its own).
+    """
 
     name: str
     jobs: tuple[JobPlan, ...]
@@ -119,6 +122,7 @@ class StagePlan(msgspec.Struct, frozen=True, omit_defaults=True):
     fail_fast: bool = True
     environment: str | None = None
     deploy: DeployPlan | None = None
+    regions: tuple[str, ...] = ()
 
 
 class Schedule(msgspec.Struct, frozen=True):

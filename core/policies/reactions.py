@@ -1,7 +1,7 @@
 """All policies: which reactions each event sets off."""
 
 from core.aggregate import Policy
-from core.policies import catalog, concurrency, deploy_stages, deployments, environments, jobs, rollouts
+from core.policies import catalog, concurrency, deploy_stages, deployments, environments, jobs, rollouts, stage_locks
 
 POLICIES: dict[str, tuple[Policy, ...]] = {
     "trigger.accepted": (catalog.request_run,),
@@ -21,6 +21,11 @@ POLICIES: dict[str, tuple[Policy, ...]] = {
     "pool.restored": (jobs.recall_jobs,),
     "stage.deploy_requested": (deploy_stages.request_rollout,),
     "stage.deploy_cancel_requested": (deploy_stages.abort_rollout,),
+    "stage.protection_requested": (stage_locks.find_protection,),
+    "stage.lock_requested": (stage_locks.enter_environment,),
+    "stage.lock_renewal_requested": (stage_locks.renew_locks,),
+    "stage.environment_left": (stage_locks.leave_environment,),
+    "app.protection_found": (stage_locks.note_protection,),
     "app.rollout_accepted": (rollouts.create_release, rollouts.start_rollout, deploy_stages.note_rollout),
     "app.rollout_refused": (deploy_stages.refuse_deploy,),
     "rollout.finished": (deploy_stages.finish_deploy,),
@@ -33,8 +38,8 @@ POLICIES: dict[str, tuple[Policy, ...]] = {
     "deployment.release_activated": (deployments.note_release,),
     "deployment.finished": (deployments.end_deployment,),
     "deployment.watch_ended": (deployments.end_watch,),
-    "environment.lock_granted": (environments.admit_deployment,),
-    "environment.deployment_refused": (environments.refuse_deployment,),
+    "environment.lock_granted": (environments.admit_owner,),
+    "environment.deployment_refused": (environments.refuse_owner,),
     "environment.lock_released": (environments.lose_lock,),
     "environment.preemption_requested": (environments.preempt_deployment,),
 }

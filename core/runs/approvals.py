@@ -5,6 +5,7 @@ from core.pipeline.plan import Approval
 from core.runs import events as e
 from core.runs.commands import ApproveStage
 from core.runs.draft import Draft
+from core.runs.environment_notes import go_in
 from core.runs.names import stage_unknown
 from core.runs.stages import launch, settle
 from core.runs.state import RunState, StageState
@@ -14,7 +15,7 @@ def approve_stage(draft: Draft, command: ApproveStage) -> None:
     state = draft.state
     if command.stage not in state.stages:
         raise stage_unknown(state, command.stage)
-    stage, rule = state.stages[command.stage], state.stage_plan(command.stage).approval
+    stage, rule = state.stages[command.stage], _rule(state, command.stage)
     if stage.status != "approval" or rule is None:
         raise Rejected("approval-not-pending", f"stage '{command.stage}' does not wait for an approval")
     _check(state, stage, rule, command)
@@ -26,8 +27,16 @@ def approve_stage(draft: Draft, command: ApproveStage) -> None:
     draft.tell(e.ApprovalGiven(stage=command.stage, by=command.by, comment=command.comment))
     if len(draft.state.stages[command.stage].approvals) >= rule.count:
         _decide(draft, command, "granted")
-        launch(draft, command.stage)
+        # The environment's own approval comes second, where there are two.
+        go_on = launch if stage.protection is None else go_in
+        go_on(draft, command.stage)
         settle(draft)
+
+
+def _rule(state: RunState, name: str) -> Approval | None:
+    """The environment's, once the stage knows what it keeps to there; its own before."""
+    protection = state.stages[name].protection
+    return state.stage_plan(name).approval if protection is None else protection.approval
 
 
 def expire_approval(draft: Draft, stage: str) -> None:
@@ -60,6 +69,8 @@ def _check(state: RunState, stage: StageState, rule: Approval, command: ApproveS
     if not command.approve:
         return
     authors = {state.trigger.author if state.trigger else "", state.author}
+    if stage.protection is not None:
+        authors.add(state.asked_by)
     if rule.prevent_self_approval and command.by in authors:
         raise Rejected("self-approval", f"{command.by} is the author, and this stage wants somebody else")
     if command.by in stage.approvals:

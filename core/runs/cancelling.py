@@ -57,7 +57,7 @@ def _plans(draft: Draft) -> tuple[StagePlan, ...]:
 
 def _stop_stage(draft: Draft, name: str, reason: str) -> None:
     status = draft.state.stages[name].status
-    if status == "waiting":
+    if status in ("waiting", "entering"):
         _skip(draft, name)
     elif status == "approval":
         draft.tell(e.ApprovalDecided(stage=name, decision="withdrawn"))

@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from core.aggregate import Tick
-from core.environments.settings import EnvironmentSettings
+from core.environments.settings import EnvironmentSettings, Protection
 from core.eventlog.serialization import Catalogue, Message
 from core.pipeline.plan import Plan
 from core.pipeline.problems import Problem
@@ -171,6 +171,39 @@ class FinishDeploy(Message, frozen=True, kw_only=True):
     detail: str = ""
 
 
+class NoteProtection(Message, frozen=True, kw_only=True):
+    """What `stage` keeps to in its environment. None: nothing protects it; or, with a `code`, it can't go there."""
+
+    TYPE = "stage.note_protection"
+    stage: str
+    round: int
+    protection: Protection | None = None
+    code: str = ""
+    detail: str = ""
+
+
+class AdmitStage(Message, frozen=True, kw_only=True):
+    """The stage holds the environment's lock in `region`, under that epoch."""
+
+    TYPE = "stage.admit"
+    stage: str
+    round: int
+    region: str
+    epoch: int
+
+
+class DenyStage(Message, frozen=True, kw_only=True):
+    """The environment doesn't let the stage in (release-quarantined ...), or (`epoch` is set) its lock has expired."""
+
+    TYPE = "stage.deny"
+    stage: str
+    round: int
+    region: str
+    code: str
+    detail: str
+    epoch: int = 0
+
+
 class ApproveStage(Message, frozen=True, kw_only=True):
     """`by` (member of `groups`) approves or rejects a waiting stage."""
 
@@ -223,6 +256,9 @@ COMMANDS = Catalogue(
         RefuseJob,
         NoteRollout,
         FinishDeploy,
+        NoteProtection,
+        AdmitStage,
+        DenyStage,
         ApproveStage,
         CancelRun,
         RerunRun,

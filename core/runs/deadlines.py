@@ -10,6 +10,9 @@
 | an answer of the app to a deploy   | 10 min                 | the stage ends: error, `deploy-unanswered`        |
 | a rollout                          | the deploy's timeout   | it is aborted, and the stage fails: `deploy-timeout` |
 | a rollout that was aborted         | 15 min                 | the stage ends: `unconfirmed`                     |
+| what protects an environment       | 10 min                 | the stage ends: error, `environment-unanswered`   |
+| an environment's lock              | 7 days                 | the stage ends: error, `lock-timeout`             |
+| the renewal of its locks           | 100 s                  | they are renewed                                  |
 """
 
 from datetime import datetime
@@ -18,6 +21,7 @@ from core.runs.approvals import expire_approval
 from core.runs.attempts import end_attempt
 from core.runs.draft import Draft
 from core.runs.endings import run_error
+from core.runs.environment_notes import expire_entering, renewal_due
 from core.runs.retries import TIMEOUT
 from core.runs.rollout_notes import expire_deploy
 from core.runs.state import RunState
@@ -43,6 +47,10 @@ def expire(draft: Draft, names: list[str]) -> None:
             _expire_job(draft, subject)
         elif kind == "deploy" and draft.state.stages[subject].status == "deploying":
             expire_deploy(draft, subject)
+        elif kind == "enter" and draft.state.stages[subject].status == "entering":
+            expire_entering(draft, subject)
+        elif kind == "renew":
+            renewal_due(draft, subject)
 
 
 def _expire_job(draft: Draft, job_id: str) -> None:

@@ -16,17 +16,16 @@ from datetime import datetime
 from typing import Any
 
 from core.aggregate import Rejected, Tick
-from core.eventlog.serialization import Message
-from core.runs import approvals, attempts, cancelling, planning, rerunning, rollout_notes
+from core.runs import approvals, attempts, cancelling, environment_notes, planning, rerunning, rollout_notes
 from core.runs import commands as c
 from core.runs.deadlines import expire
-from core.runs.draft import Draft
+from core.runs.draft import Draft, Events
 from core.runs.state import RunState, RunStatus
 
 Handler = Callable[[Draft, Any], None]
 
 
-def decide(state: RunState, command: Any, now: datetime) -> tuple[Message, ...]:
+def decide(state: RunState, command: Any, now: datetime) -> Events:
     """The events the command leads to. Raises Rejected."""
     draft = Draft(state, now)
     if isinstance(command, Tick):
@@ -90,6 +89,9 @@ _TRANSITIONS: dict[type[Any], dict[RunStatus, Handler]] = {
     c.RefuseJob: _row(_nothing, running=attempts.refuse_job),
     c.NoteRollout: _row(rollout_notes.note_rollout, requested=_too_early),
     c.FinishDeploy: _row(_nothing, running=rollout_notes.finish_deploy),
+    c.NoteProtection: _row(_nothing, running=environment_notes.note_protection),
+    c.AdmitStage: _row(_nothing, running=environment_notes.admit_stage),
+    c.DenyStage: _row(_nothing, running=environment_notes.deny_stage),
     c.ApproveStage: _row(_too_early, running=approvals.approve_stage, finished=_over),
     c.CancelRun: _row(
         _over,

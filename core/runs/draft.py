@@ -7,6 +7,8 @@ from core.runs import events as e
 from core.runs.evolve import evolve
 from core.runs.state import RunState
 
+Events = tuple[Message, ...]
+
 
 class Draft:
     """`state` already shows the events told so far; the Run itself does not (see core/draft.py).
@@ -26,5 +28,18 @@ class Draft:
         self.events.append(event)
         evolve(self.state, event)
         if isinstance(event, e.StageFinished | e.StageSkipped):
+            self._leave(event.stage)
             stages = self.state.stages
             self.ready += [name for name in stages[event.stage].dependents if stages[name].waiting_on == 0]
+
+    def _leave(self, name: str) -> None:
+        """Whoever ended holds no lock, and waits for none."""
+        state, stage = self.state, self.state.stages[name]
+        wanted = (stage.wanted,) if stage.wanted else ()
+        if wanted or stage.locks:
+            environment = state.stage_plan(name).environment or ""
+            regions = (*stage.locks, *wanted)
+            left = e.StageEnvironmentLeft(
+                app=state.app, stage=name, round=state.round, environment=environment, regions=regions
+            )
+            self.tell(left)

@@ -32,6 +32,8 @@ def attempt_ending(
 def stage_ending(state: RunState, name: str) -> StageFinished:
     """The stage ends as the worst of its jobs did."""
     outcome = state.stages[name].worst
+    if state.stages[name].lost:
+        return StageFinished(stage=name, outcome="error", code="lock-lost", detail=state.stages[name].lost)
     if outcome == "success":
         return StageFinished(stage=name, outcome="success")
     if outcome == "cancelled":

@@ -7,7 +7,7 @@ import msgspec
 
 from core.aggregate import SHELL_EVENTS
 from core.environments.release import Release
-from core.environments.settings import EnvironmentSettings
+from core.environments.settings import EnvironmentSettings, Protection, Window
 from core.eventlog.serialization import Catalogue, Message
 from core.pipeline.plan import Concurrency, Plan
 from core.pipeline.problems import Problem
@@ -300,6 +300,82 @@ class StageDeployCancelRequested(Message, frozen=True, kw_only=True):
     deadline_at: datetime | None = None
 
 
+class StageProtectionRequested(Message, frozen=True, kw_only=True):
+    """The stage has steps of its own that go to `environment` (`regions`; empty: all): it asks its app what it keeps to
+    there. Without an answer until `answer_by` it ends as an error."""
+
+    TYPE = "stage.protection_requested"
+    app: str
+    stage: str
+    round: int
+    environment: str
+    regions: tuple[str, ...] = ()
+    by: str
+    automatic: bool = False
+    answer_by: datetime
+
+
+class StageProtectionNoted(Message, frozen=True, kw_only=True):
+    """What it keeps to, for this round. None: the app declares no such environment, and the stage goes on."""
+
+    TYPE = "stage.protection_noted"
+    stage: str
+    protection: Protection | None = None
+
+
+class StageLockRequested(Message, frozen=True, kw_only=True):
+    """The stage wants the environment's lock in `region`; without it at `give_up_at` it ends as an error."""
+
+    TYPE = "stage.lock_requested"
+    app: str
+    stage: str
+    round: int
+    environment: str
+    region: str
+    release: Release
+    by: str
+    automatic: bool = False
+    freezes: tuple[Window, ...] = ()
+    windows: tuple[Window, ...] = ()
+    give_up_at: datetime
+
+
+class StageLockGranted(Message, frozen=True, kw_only=True):
+    """It has the lock there, which is renewed at `renew_at`. With the last region's its jobs begin."""
+
+    TYPE = "stage.lock_granted"
+    stage: str
+    region: str
+    epoch: int
+    renew_at: datetime
+
+
+class StageLockRenewalRequested(Message, frozen=True, kw_only=True):
+    """The stage still holds the locks under these epochs (by region), and says so again at `next_at`."""
+
+    TYPE = "stage.lock_renewal_requested"
+    app: str
+    stage: str
+    round: int
+    environment: str
+    locks: dict[str, int]
+    next_at: datetime
+
+
+class StageEnvironmentLeft(Message, frozen=True, kw_only=True):
+    """The stage gives back the locks of these regions, or waits for them no longer, because it has ended; or (with a
+    `code`) it has lost one of them, and its jobs must stop."""
+
+    TYPE = "stage.environment_left"
+    app: str
+    stage: str
+    round: int
+    environment: str
+    regions: tuple[str, ...]
+    code: str = ""
+    detail: str = ""
+
+
 class StageFinished(Message, frozen=True, kw_only=True):
     """The last job (or the rollout) of the stage ended, or it ended without one. `code` and `detail` say why it did not
     succeed."""
@@ -345,6 +421,12 @@ EVENTS = Catalogue(
         StageDeployRequested,
         StageDeployAccepted,
         StageDeployCancelRequested,
+        StageProtectionRequested,
+        StageProtectionNoted,
+        StageLockRequested,
+        StageLockGranted,
+        StageLockRenewalRequested,
+        StageEnvironmentLeft,
         StageFinished,
         StageSkipped,
         *SHELL_EVENTS,

@@ -93,7 +93,8 @@ def _reset_stage(state: RunState, plan: StagePlan, stage: StageState, chosen: se
     stage.after_failure = False
     stage.approvals = []
     stage.outputs = {}
-    stage.release = stage.rollout = stage.stopping = ""
+    stage.release = stage.rollout = stage.stopping = stage.lost = ""
+    stage.protection = None
     stage.worst = "success"
     _set_pending(stage, [job.id for job in plan.jobs if job.id in chosen])
     for job in plan.jobs:
@@ -236,6 +237,46 @@ def _deploy_cancel_requested(state: RunState, event: e.StageDeployCancelRequeste
         state.timers.set(f"deploy:{event.stage}", event.deadline_at)
 
 
+def _protection_requested(state: RunState, event: e.StageProtectionRequested) -> None:
+    state.stages[event.stage].status = "entering"
+    state.timers.set(f"enter:{event.stage}", event.answer_by)
+
+
+def _protection_noted(state: RunState, event: e.StageProtectionNoted) -> None:
+    state.stages[event.stage].protection = event.protection
+    state.timers.clear(f"enter:{event.stage}")
+
+
+def _lock_requested(state: RunState, event: e.StageLockRequested) -> None:
+    stage = state.stages[event.stage]
+    stage.status = "entering"
+    stage.wanted = event.region
+    state.timers.set(f"enter:{event.stage}", event.give_up_at)
+
+
+def _lock_granted(state: RunState, event: e.StageLockGranted) -> None:
+    stage = state.stages[event.stage]
+    stage.locks = {**stage.locks, event.region: event.epoch}
+    stage.wanted = ""
+    state.timers.clear(f"enter:{event.stage}")
+    state.timers.set(f"renew:{event.stage}", event.renew_at)
+
+
+def _lock_renewal_requested(state: RunState, event: e.StageLockRenewalRequested) -> None:
+    state.timers.set(f"renew:{event.stage}", event.next_at)
+
+
+def _environment_left(state: RunState, event: e.StageEnvironmentLeft) -> None:
+    stage = state.stages[event.stage]
+    stage.locks = {region: epoch for region, epoch in stage.locks.items() if region not in event.regions}
+    if stage.wanted in event.regions:
+        stage.wanted = ""
+    if event.code:
+        stage.lost = event.detail or event.code
+    if not stage.locks:
+        state.timers.clear(f"renew:{event.stage}")
+
+
 def _stage_finished(state: RunState, event: e.StageFinished) -> None:
     stage = state.stages[event.stage]
     outputs: dict[str, str] = {}
@@ -245,11 +286,13 @@ def _stage_finished(state: RunState, event: e.StageFinished) -> None:
     outputs.update((name, value) for name, value in deployed.items() if value)
     stage.outputs = outputs
     state.timers.clear(f"deploy:{event.stage}")
+    state.timers.clear(f"enter:{event.stage}")
     _end_stage(state, stage, event.outcome, event.code)
 
 
 def _stage_skipped(state: RunState, event: e.StageSkipped) -> None:
     stage = state.stages[event.stage]
+    state.timers.clear(f"enter:{event.stage}")
     for need in state.stage_plan(event.stage).needs:
         needed = state.stages[need.stage]
         if needed.after_failure or (needed.outcome in BROKEN and not need.allow_failure):
@@ -294,6 +337,12 @@ _EVOLVE: dict[type[Any], Callable[[RunState, Any], None]] = {
     e.StageDeployRequested: _deploy_requested,
     e.StageDeployAccepted: _deploy_accepted,
     e.StageDeployCancelRequested: _deploy_cancel_requested,
+    e.StageProtectionRequested: _protection_requested,
+    e.StageProtectionNoted: _protection_noted,
+    e.StageLockRequested: _lock_requested,
+    e.StageLockGranted: _lock_granted,
+    e.StageLockRenewalRequested: _lock_renewal_requested,
+    e.StageEnvironmentLeft: _environment_left,
     e.StageFinished: _stage_finished,
     e.StageSkipped: _stage_skipped,
     CommandRejected: _nothing,

@@ -1,17 +1,18 @@
 """How a Run goes forward: a stage begins when all it needs has ended, and the run ends with its last stage.
 
 waiting --(skipped)--> ended        waiting --(approval)--> approval --(granted)--> running --> ended
+                                    waiting --(environment: entering.py)--> entering --> running
                                                             running --(deploy: deploying.py)--> deploying --> ended
 """
 
-from datetime import timedelta
-
 from core.pipeline.expressions import ExpressionError
 from core.runs import events as e
+from core.runs.asking import request_approval
 from core.runs.conditions import judge, outlives
 from core.runs.deploying import request_deploy
 from core.runs.draft import Draft
 from core.runs.endings import attempt_ending, run_ending, stage_ending
+from core.runs.entering import enters, request_protection
 from core.runs.expressions_context import resolved_job
 from core.runs.queueing import queued
 from core.runs.state import BROKEN
@@ -50,27 +51,22 @@ def _begin(draft: Draft, name: str) -> None:
         draft.tell(e.StageSkipped(stage=name, code=skip.code, reason=skip.reason))
     elif plan.approval is None:
         launch(draft, name)
-    elif draft.state.cancel:
-        reason = "it needs an approval, and the run was cancelled"
-        draft.tell(e.StageSkipped(stage=name, code="run-cancelled", reason=reason))
     else:
-        rule = plan.approval
-        draft.tell(
-            e.ApprovalRequested(
-                stage=name,
-                count=rule.count,
-                groups=rule.groups,
-                prevent_self_approval=rule.prevent_self_approval,
-                expires_at=draft.now + timedelta(seconds=rule.timeout_seconds),
-            )
-        )
+        request_approval(draft, name, plan.approval)
 
 
 def launch(draft: Draft, name: str) -> None:
-    """Queue the first jobs of the stage; without any it deploys, or is done already."""
+    """It goes to work, or first into its environment; without any jobs it deploys, or is done already."""
     if not draft.state.stages[name].pending:
         _end(draft, name)
-        return
+    elif enters(draft.state.stage_plan(name)):
+        request_protection(draft, name)
+    else:
+        begin_jobs(draft, name)
+
+
+def begin_jobs(draft: Draft, name: str) -> None:
+    """Queue the first jobs of the stage."""
     _fill(draft, name)
     _end_if_done(draft, name)
 

@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from core.draft import Overlay
+from core.environments.settings import Protection
 from core.ids import region_of_run
 from core.ordered import IdleTimers, Timers
 from core.pipeline.plan import JobPlan, Plan, StagePlan
@@ -14,7 +15,7 @@ from core.runs.spec import Outcome
 from core.trigger import Trigger
 
 RunStatus = Literal["new", "requested", "queued", "running", "finished"]
-StageStatus = Literal["waiting", "approval", "running", "deploying", "ended"]
+StageStatus = Literal["waiting", "approval", "entering", "running", "deploying", "ended"]
 StageOutcome = Literal["success", "failure", "cancelled", "error", "skipped"]
 JobStatus = Literal["idle", "queued", "running", "retrying", "ended"]
 
@@ -63,6 +64,9 @@ class StageState(msgspec.Struct, omit_defaults=True):
     `pending` are the jobs this round runs, of which the first `next` have been queued; `open_jobs` those that
     have not ended. `after_failure`: it was skipped, and a failure is the reason, however far back. `release` and
     `rollout` are what it deploys, and `stopping` why the rollout was told to go back.
+
+    `protection` is what its own steps keep to in its environment, `locks` the epochs of the locks it holds there, and
+    `wanted` the region whose lock it waits for. `lost` says which lock it has lost, so that it must stop.
     """
 
     index: int
@@ -81,6 +85,10 @@ class StageState(msgspec.Struct, omit_defaults=True):
     release: str = ""
     rollout: str = ""
     stopping: str = ""
+    protection: Protection | None = None
+    locks: dict[str, int] = {}
+    wanted: str = ""
+    lost: str = ""
 
     def draft(self) -> "StageState":
         return copy(self)

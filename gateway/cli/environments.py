@@ -78,13 +78,19 @@ def _now(item: Json, place: Json) -> str:
     """What a reader must know besides."""
     words = [f"closed: {item['closed']['reason']}"] if item["closed"] else []
     if place["lock"]:
-        words.append(f"{place['lock']['release_id']} is being deployed")
-    words += [f"{each['release_id']} waits: {each['reason']}" for each in place["queue"]]
+        words.append(f"{_owner(place['lock'])} is being deployed")
+    words += [f"{_owner(each)} waits: {each['reason']}" for each in place["queue"]]
     if place["frozen"]:
         until = f" until {place['frozen']['until']}" if place["frozen"]["until"] else ""
         words.append(f"frozen by {place['frozen']['by']}{until}: {place['frozen']['reason']}")
     words += [f"{each['release_id']} is quarantined" for each in place["quarantine"]]
     return "; ".join(words)
+
+
+def _owner(entry: Json) -> str:
+    """Of the lock, or of a place in its queue: what it brings."""
+    by_stage = f" (stage {entry['stage']} of run {entry['run_id']})" if entry["stage"] else ""
+    return f"{entry['release_id']}{by_stage}"
 
 
 def _rollouts(items: list[Json]) -> Iterator[str]:

@@ -103,6 +103,9 @@ class LocalRun:
             case e.StageDeployRequested():
                 console.print(f"↷ {event.stage}: a local run deploys nothing ({event.environment})", style="dim")
                 self._tell(c.FinishDeploy(stage=event.stage, round=event.round, outcome="success"))
+            case e.StageProtectionRequested():
+                # Nobody else is there, and nobody is asked for an environment that this machine can't protect.
+                self._tell(c.NoteProtection(stage=event.stage, round=event.round))
             case e.StageSkipped():
                 console.print(f"↷ {event.stage}: {event.reason}", style="dim", markup=False)
 

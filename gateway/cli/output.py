@@ -36,6 +36,7 @@ STATE_STYLE = {
     "queued": "blue",
     "waiting": "magenta",
     "waiting_approval": "magenta",
+    "waiting_environment": "magenta",
     "ignored": "dim",
     "skipped": "dim",
     "pending": "dim",

@@ -25,6 +25,7 @@ _MARKS = {
     "offered": "◌",
     "waiting": "⏸",
     "waiting_approval": "⏸",
+    "waiting_environment": "⏸",
 }
 
 

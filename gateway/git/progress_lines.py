@@ -82,6 +82,8 @@ def _stage(stage: Stage, alone: bool) -> Iterator[Line]:
         key = ("approval", stage.name, stage.approval.given)
         yield Line(key, f"  ⏸ {stage.name}: waits for approval{who} ({stage.approval.given} of {stage.approval.count})")
         return
+    if stage.state == "waiting_environment":
+        yield Line(("entering", stage.name, stage.reason), f"  ⏸ {stage.name}: {stage.reason}")
     for job in stage.jobs:
         yield from _job(job, stage.name if alone else f"{stage.name} / {job.name}")
     if stage.state == "deploying":

@@ -23,7 +23,9 @@ async def run_documents(gateway: GatewayState, run_id: str) -> AsyncGenerator[Ru
             if document is None:
                 return
             rollouts = (stage.rollout.id for stage in document.stages if stage.rollout is not None)
-            if watch.follow(f"rollout/{rollout}" for rollout in rollouts):
+            locks = (lock for stage in document.stages for lock in stage.locks)
+            places = (f"environment/{lock.app}/{lock.environment}/{lock.region}" for lock in locks)
+            if watch.follow((*(f"rollout/{rollout}" for rollout in rollouts), *places)):
                 continue
             pause = asyncio.get_running_loop().time() + MIN_SECONDS_BETWEEN
             if document.version > version:

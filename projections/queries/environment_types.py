@@ -13,11 +13,15 @@ from projections.queries.rollout_types import ReleaseBrief, Rollout
 
 
 class Lock(msgspec.Struct, frozen=True, kw_only=True):
-    """The one deployment that may change the place, until `expires_at` if it doesn't renew it."""
+    """Who alone may change the place, until `expires_at` if it doesn't renew it: a deployment, or (`run_id`, `stage`) a
+    stage that deploys by its own steps."""
 
     deployment_id: str
     rollout_id: str
+    run_id: str = ""
+    stage: str = ""
     release_id: str
+    by: str = ""
     epoch: int
     since: datetime
     expires_at: datetime
@@ -25,10 +29,13 @@ class Lock(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
-    """A deployment that waits; `reason` says in words for what, `position` counts from 1. Rollbacks come first."""
+    """A deployment or stage that waits; `reason` says in words for what, `position` counts from 1. Rollbacks come
+    first."""
 
     deployment_id: str
     rollout_id: str
+    run_id: str = ""
+    stage: str = ""
     release_id: str
     by: str
     automatic: bool

@@ -10,6 +10,7 @@ from sqlalchemy import RowMapping, select
 from core.environments.settings import EnvironmentSettings
 from core.environments.state import EnvironmentState
 from core.environments.windows import closed
+from core.ids import split_stage_key
 from projections.queries.briefs import brief, short, strategy_of
 from projections.queries.database import ReadSide, Snapshot, convert, sql
 from projections.queries.environment_types import (
@@ -170,12 +171,19 @@ def _grouped(rows: Rows) -> dict[Key, list[RowMapping]]:
 
 
 def _lock(row: RowMapping) -> Lock:
-    return convert(row, Lock, since=row["granted_at"])
+    return convert({**row, **_stage(row)}, Lock, since=row["granted_at"])
+
+
+def _stage(row: RowMapping) -> dict[str, str]:
+    """The owner, where it is a stage."""
+    key = split_stage_key(row["deployment_id"])
+    return {"run_id": key[0], "stage": key[1]} if key else {}
 
 
 def _queue(rows: Rows) -> tuple[Waiting, ...]:
     return tuple(
-        convert(row, Waiting, since=row["entered_at"], position=position) for position, row in enumerate(rows, start=1)
+        convert({**row, **_stage(row)}, Waiting, since=row["entered_at"], position=position)
+        for position, row in enumerate(rows, start=1)
     )
 
 

@@ -17,15 +17,19 @@ from projections.queries.run_types import (
     LogTotals,
     RunDetail,
     Stage,
+    StageLock,
     StageRollout,
     Step,
     Vote,
 )
 from projections.queries.runs import RUN_COLUMNS
+from projections.queries.stage_locks import stage_locks, streams_of, waits_for
 from projections.queries.stage_rollouts import stage_rollouts
 from projections.tables.runs import runs
 
 Rows = Sequence[RowMapping]
+# What a stage is, whatever its jobs are.
+_OWN_STATES = ("waiting_environment", "deploying", "finished", "skipped")
 _MORE = (
     "description",
     "repository_url",
@@ -64,8 +68,9 @@ async def _assemble(db: Snapshot, run: RowMapping) -> RunDetail:
     shown_attempts = _attempts(run_id, attempts, steps, {row["attempt_key"]: row for row in offers})
     shown_jobs = [_job(row, shown_attempts.get(row["job_id"], ())) for row in jobs]
     rollouts = await stage_rollouts(db, run_id)
-    shown_stages = [_stage(row, shown_jobs, approvals, rollouts) for row in stages]
-    streams = [f"run/{run_id}", *(f"rollout/{each.id}" for each in rollouts.values())]
+    locks = await stage_locks(db, run, stages)
+    shown_stages = [_stage(row, shown_jobs, approvals, rollouts, locks, run["round"]) for row in stages]
+    streams = [f"run/{run_id}", *(f"rollout/{each.id}" for each in rollouts.values()), *streams_of(locks)]
     return convert(
         {
             **run,
@@ -74,7 +79,7 @@ async def _assemble(db: Snapshot, run: RowMapping) -> RunDetail:
             "concurrency": await _concurrency(db, run),
             "cancellation": _cancellation(run),
             "log": _log_totals(attempts),
-            "reason": _reason(run, shown_jobs, approvals, rollouts),
+            "reason": _reason(run, shown_stages, approvals, rollouts),
             "version": await version_of(db, streams),
         },
         RunDetail,
@@ -127,24 +132,31 @@ def _job(row: RowMapping, attempts: tuple[Attempt, ...]) -> Job:
 
 
 def _stage(
-    row: RowMapping, jobs: list[Job], approvals: tuple[Approval, ...], rollouts: dict[str, StageRollout]
+    row: RowMapping,
+    jobs: list[Job],
+    approvals: tuple[Approval, ...],
+    rollouts: dict[str, StageRollout],
+    locks: dict[str, tuple[StageLock, ...]],
+    round_: int,
 ) -> Stage:
     approval = next((each for each in approvals if each.stage == row["name"]), None)
     own = tuple(_in_stage(job, row, approval) for job in jobs if job.stage == row["name"])
-    state = row["state"] if row["state"] in ("deploying", "finished", "skipped") else _live_state(own, approval)
+    state = row["state"] if row["state"] in _OWN_STATES else _live_state(own, approval)
     rollout = rollouts.get(row["name"]) if row["state"] in ("deploying", "finished") else None
     begun = [rollout.created_at] if rollout else []
     started = min((*begun, *(job.started_at for job in own if job.started_at)), default=None)
     if state == "pending":
         started = None
+    waits = waits_for(locks.get(row["name"], ()), round_) if state == "waiting_environment" else ""
     extra: dict[str, Any] = {
         "state": state,
-        "reason": _stage_reason(row, own, approval, rollout),
+        "reason": waits or _stage_reason(row, own, approval, rollout),
         "started_at": started,
         "duration_seconds": seconds_between(started, row["finished_at"]),
         "approval": approval,
         "jobs": own,
         "rollout": rollout,
+        "locks": locks.get(row["name"], ()),
     }
     return convert({**row, **extra}, Stage)
 
@@ -233,7 +245,7 @@ def _cancellation(run: RowMapping) -> Cancellation | None:
 
 
 def _reason(
-    run: RowMapping, jobs: list[Job], approvals: tuple[Approval, ...], rollouts: dict[str, StageRollout]
+    run: RowMapping, stages: list[Stage], approvals: tuple[Approval, ...], rollouts: dict[str, StageRollout]
 ) -> str:
     """What the run waits for, in words."""
     if run["state"] == "requested":
@@ -241,8 +253,13 @@ def _reason(
     if run["state"] == "queued":
         return f"waits for its turn in concurrency group '{run['concurrency_group']}'"
     if run["state"] == "waiting":
-        stages = [each.stage for each in approvals if each.state == "pending"]
+        asking = [each.stage for each in approvals if each.state == "pending"]
         deploying = [each.environment for each in rollouts.values() if each.state == "waiting_approval"]
-        return f"waits for approval of {', '.join([*stages, *deploying])}"
-    blocked = [f"{job.name}: {job.reason}" for job in jobs if job.state == "queued" and job.reason]
-    return "; ".join(blocked[:3]) if run["state"] == "running" else ""
+        return f"waits for approval of {', '.join([*asking, *deploying])}"
+    return "; ".join(_obstacles(stages)[:3]) if run["state"] == "running" else ""
+
+
+def _obstacles(stages: list[Stage]) -> list[str]:
+    entering = [f"{stage.name}: {stage.reason}" for stage in stages if stage.state == "waiting_environment"]
+    queued = [job for stage in stages for job in stage.jobs if job.state == "queued" and job.reason]
+    return [*entering, *(f"{job.name}: {job.reason}" for job in queued)]

@@ -12,7 +12,9 @@ from core.pipeline.plan import Need
 from core.pipeline.problems import Problem
 
 RunState = Literal["requested", "queued", "running", "waiting", "finished"]
-StageState = Literal["pending", "waiting_approval", "queued", "running", "deploying", "finished", "skipped"]
+StageState = Literal[
+    "pending", "waiting_approval", "waiting_environment", "queued", "running", "deploying", "finished", "skipped"
+]
 JobState = Literal["pending", "waiting_approval", "queued", "offered", "running", "finished", "skipped"]
 StepState = Literal["pending", "running", "finished", "skipped"]
 ApprovalState = Literal["pending", "granted", "rejected", "expired", "withdrawn"]
@@ -173,6 +175,21 @@ class StageRollout(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
+class StageLock(msgspec.Struct, frozen=True, kw_only=True):
+    """The lock of an environment in a region, as a stage with steps of its own asked for it in `round`: it waits for it
+    (`reason` says why) or holds it `since` then, or has given it back. `code` says why it was refused."""
+
+    app: str
+    environment: str
+    region: str
+    round: int
+    state: Literal["queued", "holding", "released", "expired", "left", "refused"]
+    since: datetime
+    reason: str
+    opens_at: datetime | None
+    code: str
+
+
 class Stage(msgspec.Struct, frozen=True, kw_only=True):
     """A node of the DAG. `layer` is its longest distance from a stage without needs: equal layers may run together.
 
@@ -196,6 +213,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     approval: Approval | None
     jobs: tuple[Job, ...]
     rollout: StageRollout | None = None
+    locks: tuple[StageLock, ...] = ()
 
 
 class ConcurrencyPlace(msgspec.Struct, frozen=True, kw_only=True):
@@ -218,7 +236,7 @@ class Cancellation(msgspec.Struct, frozen=True, kw_only=True):
 
 class RunDetail(Run, frozen=True, kw_only=True):
     """The whole run in one document. `reason` says in words what it waits for; `version` grows with every event of it
-    and of its rollouts.
+    and of its rollouts, and of the environments whose locks its stages asked for.
     """
 
     reason: str

@@ -16,6 +16,10 @@ from core.runs.events import (
     StageDeployAccepted,
     StageDeployRequested,
     StageFinished,
+    StageLockGranted,
+    StageLockRequested,
+    StageProtectionNoted,
+    StageProtectionRequested,
     StageSkipped,
     StepFinished,
     StepStarted,
@@ -122,6 +126,26 @@ def deploy_requested(fact: Fact, changes: Changes) -> None:
 def deploy_accepted(fact: Fact, changes: Changes) -> None:
     message: StageDeployAccepted = fact.message
     changes.set(stages, (fact.id, message.stage), detail=f"rollout {message.rollout_id}")
+
+
+@HANDLERS.on(StageProtectionRequested)
+def protection_requested(fact: Fact, changes: Changes) -> None:
+    message: StageProtectionRequested = fact.message
+    detail = f"asks what protects environment {message.environment}"
+    changes.set(stages, (fact.id, message.stage), state="waiting_environment", detail=detail)
+
+
+@HANDLERS.on(StageLockRequested)
+def lock_requested(fact: Fact, changes: Changes) -> None:
+    message: StageLockRequested = fact.message
+    detail = f"asks for the lock of {message.environment} in {message.region}"
+    changes.set(stages, (fact.id, message.stage), state="waiting_environment", detail=detail)
+
+
+@HANDLERS.on(StageProtectionNoted, StageLockGranted)
+def entered(fact: Fact, changes: Changes) -> None:
+    """From here on it is what its approval or its jobs are, unless it asks for another lock."""
+    changes.set(stages, (fact.id, fact.message.stage), state="pending", detail="")
 
 
 @HANDLERS.on(StageFinished)

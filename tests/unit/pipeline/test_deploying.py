@@ -117,8 +117,8 @@ WRONG = {
         deploying("deploy: dev", "steps: [{uses: deploy, with: {environment: dev}}]"),
         "4:14 deploy-not-last stages[0].steps[0].uses",
     ),
-    "regions without a deployment": (
-        stage("environment: {name: dev, regions: [us]}"),
+    "regions of a gate": (
+        deploying("approval: {}", "environment: {name: dev, regions: [us]}"),
         "4:30 conflicting-keys stages[0].environment.regions",
     ),
     "a matrix in the environment": (
