@@ -169,5 +169,6 @@ MUTANTS: dict[str, Callable[[], dict[str, Any]]] = {
         "agents.targets.place:Place.guarded": _unguarded,
         "agents.targets.place:Place.claim": lambda self, order: True,
     },
+    "stage-keeps-its-lock": lambda: {"core.runs.draft:Draft._leave": lambda self, name: None},
     "projection-offset-outside-its-transaction": lambda: {"projections.projector:_write_all": _write_offsets_first},
 }

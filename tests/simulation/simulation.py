@@ -89,6 +89,8 @@ def _locks(seconds: int) -> dict[str, Any]:
         "core.environments.queue:LOCK_TTL": timedelta(seconds=seconds),
         "core.environments.decide:LOCK_TTL": timedelta(seconds=seconds),
         "core.deployments.beginning:RENEW_SECONDS": seconds / 3,
+        "core.runs.entering:RENEW": timedelta(seconds=seconds / 3),
+        "core.runs.environment_notes:RENEW": timedelta(seconds=seconds / 3),
     }
 
 

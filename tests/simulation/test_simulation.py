@@ -32,6 +32,7 @@ FOUND_WITHIN = {
     "breach-without-consequence": (2, 8),
     "deployment-hears-everybody": (42, 8),
     "overtaken-deployer-goes-on": (26, 8),
+    "stage-keeps-its-lock": (1, 8),
 }
 
 

@@ -131,7 +131,7 @@ class Workload(Check):
         self._ask(Asked(delivery, lambda g: g.push(push, delivery)), accepted)
 
     def _approve(self, run: str, stage: str, approve: bool) -> None:
-        self._to_run(run, ApproveStage(stage=stage, by="somebody", groups=("release",), approve=approve))
+        self._to_run(run, ApproveStage(stage=stage, by="bob", groups=("release",), approve=approve))
 
     def _to_run(self, run: str, command: Message) -> None:
         stream = Stream.parse(run)

@@ -15,6 +15,7 @@ from tests.simulation.checks.reports import ReportsCheck
 from tests.simulation.checks.restores import RestoresCheck
 from tests.simulation.checks.rollouts import RolloutsCheck
 from tests.simulation.checks.runs import RunsCheck
+from tests.simulation.checks.stages import StagesCheck
 from tests.simulation.checks.traffic import TrafficCheck
 from tests.simulation.checks.views import ViewsCheck
 from tests.simulation.workload import Workload
@@ -32,7 +33,8 @@ class Checks:
         self.history, self.runs, self.leases = HistoryCheck(world.options.retention_seconds), RunsCheck(), LeasesCheck()
         self.restores, self.views = RestoresCheck(world), ViewsCheck(world)
         self.executions = ExecutionsCheck(world, self.leases)
-        self.locks, self.rollouts, self.reports = LocksCheck(), RolloutsCheck(), ReportsCheck()
+        self.locks, self.stages = LocksCheck(), StagesCheck()
+        self.rollouts, self.reports = RolloutsCheck(), ReportsCheck()
         self.traffic = TrafficCheck(world, self.locks)
         checks: list[Check] = [
             self.history,
@@ -43,6 +45,7 @@ class Checks:
             self.views,
             self.executions,
             self.locks,
+            self.stages,
             self.rollouts,
             self.reports,
             self.traffic,
@@ -92,11 +95,14 @@ class Checks:
             self._wrong(f"{run} does not end")
         for what in self.rollouts.open:
             self._wrong(f"{what} does not end")
+        for place, owner in self.locks.owners.items():
+            self._wrong(f"{place} is still held by {owner}")
         for what in self.history.undecided():
             self._wrong(f"never decided: {what}")
         if not self._is_caught_up():
             self._wrong("the processors do not reach the end of the commands")
         self.runs.check_pushes(self._workload.accepted)
+        self.stages.check_end()
         self._check_dead_letters()
         if not self.failed:
             self.executions.check_all()

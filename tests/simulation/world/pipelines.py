@@ -125,6 +125,21 @@ stages:
     steps: [{run: seconds=1}]
 """
 
+SCRIPTED = """
+stages:
+  - name: try
+    environment: dev
+    steps: [{run: lines=2 seconds=3 flaky=0.2}]
+  - name: out
+    needs: [{stage: try, allow_failure: true}]
+    environment: {name: production, regions: [eu-west, us-east]}
+    retry: 1
+    steps: [{run: seconds=4 flaky=0.1}]
+  - name: nowhere
+    environment: elsewhere
+    steps: [{run: seconds=1}]
+"""
+
 BROKEN = """
 stages:
   - name: build
@@ -154,6 +169,7 @@ SHAPES: tuple[tuple[str, int], ...] = (
     (ELSEWHERE, 2),
     (DEPLOY, 3),
     (DEPLOY_WORSE, 1),
+    (SCRIPTED, 3),
     (BROKEN, 1),
     (ELSEWHEN, 1),
 )
