@@ -65,7 +65,9 @@ class Compiler:
         graph = {name: tuple(need.text for need, _ in needs_of(stage)) for name, stage in by_name.items()}
         stages = tuple(self._stage(name, by_name[name]) for name in order(graph))
         if names := unprotected(stages, self._environments):
-            self._warn(f"no lock and no rules for steps in an environment that delivery.yml lacks: {', '.join(names)}")
+            self._warn(
+                f"delivery.yml declares no environment {' or '.join(names)}: nothing protects it from these steps"
+            )
         return Plan(
             name=self._root.get("name") or self._context.app,
             stages=stages,

@@ -45,6 +45,7 @@ NEEDED_ROLE: dict[str, Role] = {
     "POST /runs/{run}/cancel": "developer",
     "POST /runs/{run}/rerun": "developer",
     "POST /runs/{run}/approvals/{stage}": "approver",
+    "POST /runs/{run}/stages/{stage}/override": "admin",
     "GET /runs/{run}/logs/stream": "viewer",
     "GET /runs/{run}/jobs/{job}/attempts/{attempt}/log": "viewer",
     "GET /runs/{run}/jobs/{job}/attempts/{attempt}/log/stream": "viewer",

@@ -1,13 +1,18 @@
-"""What people may do with a run: cancel it, run it again, approve a stage that waits."""
+"""What people may do with a run: cancel it, run it again, approve a stage that waits, let one through a freeze."""
 
 from fastapi import APIRouter
 
+from core.environments.commands import OverrideFreeze
+from core.ids import stage_key
 from core.runs.commands import ApproveStage, CancelRun, RerunRun
 from gateway.dependencies import Caller, Gateway, NamePart, RunPart, Writing
+from gateway.errors import ApiError
 from gateway.rest.answers import Json, decided, decides
+from gateway.rest.delivery_inputs import FreezeOverride
+from gateway.rest.environment_lookup import place_target
 from gateway.rest.inputs import Cancellation, Rerun, Vote
 from gateway.rest.permissions import API
-from gateway.rest.run_lookup import run_target
+from gateway.rest.run_lookup import existing_run, run_document, run_target
 
 router = APIRouter(prefix=API, tags=["runs"])
 _NO_DETAIL = Cancellation()
@@ -35,3 +40,21 @@ async def vote(run: RunPart, stage: NamePart, body: Vote, gateway: Gateway, writ
         stage=stage, by=caller.name, groups=caller.groups, approve=body.approve, comment=body.comment
     )
     return decided(await write.decide(await run_target(gateway, run), command))
+
+
+@router.post("/runs/{run}/stages/{stage}/override", **decides())
+async def override_freeze(
+    run: RunPart, stage: NamePart, body: FreezeOverride, gateway: Gateway, write: Writing
+) -> Json:
+    """An emergency: a stage that waits for its environment's lock goes through a freeze or outside its windows, in the
+    region that it waits for now. The reason stays on record."""
+    document = await run_document(gateway, await existing_run(gateway, run))
+    locks = [lock for each in document.stages if each.name == stage for lock in each.locks if lock.state == "queued"]
+    if not locks:
+        detail = f"Stage '{stage}' of run {document.id} does not wait for the lock of an environment."
+        raise ApiError(409, "deployment-not-waiting", detail)
+    lock = locks[-1]
+    target = await place_target(gateway, lock.app, lock.environment, lock.region)
+    owner = stage_key(document.id, stage, lock.round)
+    command = OverrideFreeze(deployment_id=owner, by=write.actor, reason=body.reason)
+    return decided(await write.decide(target, command))

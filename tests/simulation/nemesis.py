@@ -240,15 +240,15 @@ class Nemesis:
         if not self._reports.live or not self._active:
             return
         stream = Stream.parse(self._random.choice(list(self._reports.live)))
-        epoch, action = self._reports.live[str(stream)]
-        epoch += self._random.choice((-1, 0, 1))
+        own, action = self._reports.live[str(stream)]
+        epoch = own + self._random.choice((-1, 0, 1))
         now = self._world.kernel.scheduler.date()
         ok = self._random.random() < 0.5
         words: list[Message] = [
             ReportTarget(epoch=epoch, action=action + 1, ok=ok, code="" if ok else "crashed", at=now),
-            ReportTarget(epoch=epoch + 1, action=action, ok=ok, code="" if ok else "stale-epoch", at=now),
-            ReportHealth(epoch=epoch + 1, status=TargetStatus(epoch + 1), lost=True, at=now),
-            RecordSample(epoch=epoch - 1, number=1, at=now),
+            ReportTarget(epoch=own + 1, action=action, ok=ok, code="" if ok else "stale-epoch", at=now),
+            ReportHealth(epoch=own + 1, status=TargetStatus(own + 1), lost=True, at=now),
+            RecordSample(epoch=own - 1, number=1, at=now),
         ]
         self._told += 1
         command = make_command(

@@ -27,11 +27,11 @@ FOUND_WITHIN = {
     "snapshot-before-its-events": (1, 8),
     "projection-offset-outside-its-transaction": (3, 8),
     "lock-given-to-whoever-asks": (3, 8),
-    "quarantine-forgotten": (4, 8),
+    "quarantine-forgotten": (18, 8),
     "wave-before-the-last-has-baked": (2, 8),
     "breach-without-consequence": (2, 8),
     "deployment-hears-everybody": (42, 8),
-    "overtaken-deployer-goes-on": (26, 8),
+    "overtaken-deployer-goes-on": (29, 8),
     "stage-keeps-its-lock": (1, 8),
 }
 

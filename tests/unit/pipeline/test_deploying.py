@@ -179,11 +179,34 @@ def test_without_a_delivery_file_any_environment_may_be_meant() -> None:
     assert problems_of(deploying("deploy: anything")) == ()
 
 
-def test_steps_with_an_environment_only_name_it() -> None:
-    plan = planned(stage("environment: anywhere"))
-    assert (plan.stages[0].environment, plan.stages[0].deploy) == ("anywhere", None)
-    assert any("anywhere" in warning for warning in plan.warnings)
+def warnings_beside_delivery(source: str) -> tuple[str, ...]:
+    plan = read_pipeline(source.encode(), environments=KNOWN).compile(CompileContext(app="shop", commit="c" * 40))
+    assert isinstance(plan, Plan)
+    return plan.warnings
+
+
+def test_steps_that_go_to_an_environment_say_in_which_regions() -> None:
+    plan = planned(stage("environment: {name: production, regions: [eu]}"))
+    assert plan.stages[0] == StagePlan("a", plan.stages[0].jobs, environment="production", regions=("eu",))
+    assert planned(stage("environment: production")).stages[0].regions == ()
+    both = last(deploying("environment: {name: production, regions: [eu]}", "deploy: {}"))
+    assert (both.regions, both.deploy) == ((), DeployPlan("production", ("eu",)))
+
+
+def test_environment_of_steps_that_nothing_declares_is_warned_of() -> None:
+    assert any("anywhere" in warning for warning in planned(stage("environment: anywhere")).warnings)
+    assert any("anywhere" in warning for warning in warnings_beside_delivery(stage("environment: anywhere")))
+    assert warnings_beside_delivery(stage("environment: dev")) == ()
     assert planned(STEP).warnings == ()
+    assert planned(deploying("approval: {}", "environment: anywhere")).warnings == ()
+
+
+def test_region_of_steps_that_the_environment_does_not_have_is_refused() -> None:
+    wrong = stage("environment: {name: dev, regions: [us, eu]}")
+    assert beside_delivery(wrong) == ["4:44 unknown-region stages[0].environment.regions[1]"]
+    unknown = stage("environment: {name: prodution, regions: [us]}")
+    assert beside_delivery(unknown) == ["4:25 unknown-environment stages[0].environment.name"]
+    assert beside_delivery(stage("environment: prodution")) == []
 
 
 def test_deploy_step_at_the_wrong_place_says_where_it_belongs() -> None:
