@@ -88,9 +88,24 @@ ENVIRONMENT = Record(
             default="all at once",
         ),
         Key("bake", Either("a duration, or {time, min_requests}", TIME, None, BAKE), "Between waves."),
-        Key("approval", APPROVAL, "People who must agree before a rollout begins. It holds no lock meanwhile."),
-        Key("freeze", _WINDOWS, "When no rollout begins. Rollbacks do.", aliases=("freezes", "frozen")),
-        Key("windows", _WINDOWS, "The only times when a rollout begins.", default="always", aliases=("window",)),
+        Key(
+            "approval",
+            APPROVAL,
+            "People who must agree before a rollout begins, or a stage's own steps. It holds no lock meanwhile.",
+        ),
+        Key(
+            "freeze",
+            _WINDOWS,
+            "When no rollout begins, and no stage's own steps. Rollbacks do.",
+            aliases=("freezes", "frozen"),
+        ),
+        Key(
+            "windows",
+            _WINDOWS,
+            "The only times when a rollout begins, or a stage's own steps.",
+            default="always",
+            aliases=("window",),
+        ),
         Key("analysis", ANALYSIS, "What is measured, and what rolls back."),
         Key(
             "probes",

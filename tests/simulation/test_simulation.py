@@ -30,7 +30,7 @@ FOUND_WITHIN = {
     "quarantine-forgotten": (18, 8),
     "wave-before-the-last-has-baked": (2, 8),
     "breach-without-consequence": (2, 8),
-    "deployment-hears-everybody": (42, 8),
+    "deployment-hears-everybody": (44, 8),
     "overtaken-deployer-goes-on": (29, 8),
     "stage-keeps-its-lock": (1, 8),
 }
