@@ -43,7 +43,7 @@ async def vote(run: RunPart, stage: NamePart, body: Vote, gateway: Gateway, writ
 
 
 @router.post("/runs/{run}/stages/{stage}/override", **decides())
-async def override_freeze(
+async def override_freeze_of_stage(
     run: RunPart, stage: NamePart, body: FreezeOverride, gateway: Gateway, write: Writing
 ) -> Json:
     """An emergency: a stage that waits for its environment's lock goes through a freeze or outside its windows, in the
