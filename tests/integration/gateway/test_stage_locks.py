@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from core.pipeline.plan import StagePlan
+from tests.integration.gateway.test_delivery_cli import Terminal
 from tests.support.delivery_shop import Shop, person
 from tests.support.gateway_house import GatewayHouse, Hand, stage
 
@@ -26,6 +27,8 @@ def test_stage_waits_for_a_freeze_and_a_rollout_for_the_stage(
     run = house.new_run(shop.app, LIVE)
     shown = house.run_when(run, waits)
     assert (shown["stages"][0]["state"], "holidays" in shown["reason"]) == ("waiting_environment", True)
+    terminal = Terminal(house)
+    assert "live: staging in us-east: frozen by admin until somebody lifts it: holidays" in terminal.says("show", run)
     override = f"/runs/{run}/stages/live/override"
     developer = person(house, f"{unique_name}-dev", "developer")
     assert developer.post(f"/api/v1{override}", json={"reason": "x"}).status_code == 403
@@ -35,6 +38,7 @@ def test_stage_waits_for_a_freeze_and_a_rollout_for_the_stage(
     shop.post(f"/apps/{shop.app}/environments/staging/unfreeze")
     rollout = shop.deploy("staging")
     house.wait(lambda: bool(shop.place("staging")["queue"]))
+    assert f"(stage live of run {run}) is being deployed" in terminal.says("envs", shop.app)
     place = shop.place("staging")
     assert (place["lock"]["run_id"], place["lock"]["stage"]) == (run, "live")
     assert f"stage 'live' of run {run}" in place["queue"][0]["reason"]

@@ -9,8 +9,18 @@ from core.catalog import commands as c
 from core.catalog import events as e
 from core.catalog.aggregates import APP
 from core.environments.release import Artifact, Release
-from core.environments.settings import Canary, CanaryStep, EnvironmentSettings, Hook, ProcessTarget, Recreate
+from core.environments.settings import (
+    Canary,
+    CanaryStep,
+    EnvironmentSettings,
+    Hook,
+    ProcessTarget,
+    Protection,
+    Recreate,
+    Window,
+)
 from core.ids import rollout_id
+from core.pipeline.plan import Approval
 from core.rollouts.commands import Origin
 from tests.support.given import Scene, given
 from tests.unit.catalog.test_app import create
@@ -138,6 +148,31 @@ def test_stage_of_an_app_that_never_was_is_told() -> None:
     ghost = given(APP, "ghost")
     ghost.rejects(ask(), "app-unknown")
     assert ghost.when(ask(origin=STAGE)).one(e.RolloutRefused).code == "app-unknown"
+
+
+def protect(name: str = "production", *regions: str) -> c.FindProtection:
+    return c.FindProtection(environment=name, origin=STAGE, regions=regions)
+
+
+def test_stage_is_told_what_protects_an_environment(app: Scene) -> None:
+    friday = Window("0 18 * * FRI", 3600)
+    rules: dict[str, Any] = {"approval": Approval(2), "freezes": (friday,), "windows": (friday,)}
+    app.when(from_file(1, environment(regions=("us-east", "eu-west"), **rules)))
+    found = app.when(protect()).one(e.ProtectionFound)
+    assert (found.origin, found.environment) == (STAGE, "production")
+    assert found.protection == Protection(("eu-west", "us-east"), **rules)
+    some = app.when(protect("production", "us-east")).one(e.ProtectionFound)
+    assert some.protection is not None
+    assert some.protection.regions == ("us-east",)
+    app.check_restored()
+
+
+def test_stage_is_told_when_nothing_protects_it_or_it_cannot_go_there(ready: Scene) -> None:
+    assert ready.when(protect("elsewhere")).one(e.ProtectionFound) == e.ProtectionFound(
+        origin=STAGE, environment="elsewhere"
+    )
+    assert ready.when(protect("production", "ap-south")).one(e.ProtectionFound).code == "region-unknown"
+    assert given(APP, "ghost").when(protect()).one(e.ProtectionFound).protection is None
 
 
 def test_strategy_is_replaced_for_one_rollout(ready: Scene) -> None:
