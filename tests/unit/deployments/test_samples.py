@@ -301,7 +301,7 @@ def test_breach_in_the_watch_is_told_to_the_rollout() -> None:
     scene.when(sample(scene, value(0.5))).then()
 
 
-@pytest.mark.parametrize("measured", [value(None), c.Measurement("rate", "error", detail="connection refused")])
+@pytest.mark.parametrize("measured", [value(float("nan")), c.Measurement("rate", "error", detail="connection refused")])
 def test_nothing_measured_in_the_watch_takes_nothing_back(measured: c.Measurement) -> None:
     """A service that nobody uses at night, or a metrics server that is away, after the release was proven."""
     scene = watched()
