@@ -113,7 +113,7 @@ class AgentSession:
         waiting = self._reports.get(attempt_key, deque())
         acked = 0
         while waiting and waiting[0][1].done() and not waiting[0][1].cancelled() and waiting[0][1].exception() is None:
-            acked = waiting.popleft()[0]
+            acked = max(acked, waiting.popleft()[0])
         if acked:
             self._acknowledge(attempt_key, acked)
         if not waiting:

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import IO, Any, TypeVar
 
 from tests.simulation.checks.all_checks import Checks
-from tests.simulation.engine.patches import patched
+from tests.simulation.engine.patches import collected_afterwards, patched
 from tests.simulation.engine.process import Kernel
 from tests.simulation.engine.scheduler import Scheduler
 from tests.simulation.engine.trace import Trace
@@ -52,6 +52,11 @@ def simulate(seed: int, trace_file: IO[str] | None = None) -> Result:
 
 def in_a_world(options: Options, play: Callable[[World], PlayedT], trace_file: IO[str] | None = None) -> PlayedT:
     """What `play` makes of a world that is there only meanwhile."""
+    with collected_afterwards():
+        return _in_a_world(options, play, trace_file)
+
+
+def _in_a_world(options: Options, play: Callable[[World], PlayedT], trace_file: IO[str] | None) -> PlayedT:
     scheduler = Scheduler(options.seed)
     kernel = Kernel(scheduler, Trace(trace_file))
     root = temporary_root()

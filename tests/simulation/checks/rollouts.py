@@ -6,7 +6,8 @@ from tests.simulation.checks.observer import Check, Seen
 
 
 class Rollout:
-    """What its events have said so far. `on_it` are the regions that are on the release, and stay."""
+    """What its events have said so far. `on_it` are the regions that are on the release, and stay; `returning` the
+    deployments that take a region back, after which it may be tried again."""
 
     def __init__(self, data: dict[str, Any]) -> None:
         self.settings: dict[str, Any] = data["settings"]
@@ -19,7 +20,7 @@ class Rollout:
         self.on_it: set[str] = set()
         self.baked = -1
         self.migrated = self.settings.get("pre_deploy") is None or self.kind == "rollback"
-        self.returns = False
+        self.returning: set[str] = set()
 
 
 class RolloutsCheck(Check):
@@ -61,7 +62,7 @@ class RolloutsCheck(Check):
     def _wave_started(self, stream: str, data: dict[str, Any]) -> None:
         rollout = self._rollouts[stream]
         if rollout.kind == "deploy" and data.get("rollback"):
-            rollout.returns = True
+            rollout.returning |= {each["deployment_id"] for each in data["placements"]}
         else:
             self._check_wave(stream, rollout, data)
         for placement in data["placements"]:
@@ -96,7 +97,7 @@ class RolloutsCheck(Check):
         rollout = self._rollouts[stream]
         if rollout.live.pop(data["region"], None) != data["deployment_id"]:
             self.wrong(f"{stream}: {data['deployment_id']} ends, which was not under way")
-        if data["outcome"] == "success" and not rollout.returns:
+        if data["outcome"] == "success" and data["deployment_id"] not in rollout.returning:
             rollout.on_it.add(data["region"])
 
     def _watch_over(self, stream: str, data: dict[str, Any]) -> None:
