@@ -112,6 +112,7 @@ def _play(world: World) -> Result:
     limit = scheduler.now + ENDS_WITHIN_SECONDS
     while scheduler.now < limit and not checks.failed and not checks.ended:
         scheduler.run(min(scheduler.now + QUIET_SECONDS, limit), checks.look)
+        checks.check_decided()
     checks.finally_()
     trace = world.kernel.trace
     return Result(
