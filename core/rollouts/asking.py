@@ -13,7 +13,6 @@ from core.rollouts.state import Cause, RegionStatus
 from core.rollouts.steering import STOP_LIMIT, steer
 from core.rollouts.waves import end_bake_early, start_bake
 
-
 _NOT_WELL: Final[tuple[RegionStatus, ...]] = ("failed", "unclear", "breached", "returning", "back", "stuck")
 
 
