@@ -38,11 +38,12 @@ class WorkerStatus:
 
 @dataclass
 class Job:
-    """A running attempt, its slot and its task."""
+    """A running attempt, its slot and its task. `abandoned`: it is being ended, and nobody is told how."""
 
     epoch: int
     runner: JobRunner
     task: "asyncio.Task[None]"
+    abandoned: bool = False
 
 
 @dataclass
@@ -89,7 +90,7 @@ class Worker:
     def hello(self, software: str) -> m.Hello:
         """`held`: what runs, what ended and is not acknowledged, and what was accepted but not started yet."""
         held = {key: accepted.offer.epoch for key, accepted in self._accepted.items()}
-        held |= self._store.finished() | {key: job.epoch for key, job in self._jobs.items()}
+        held |= self._store.finished() | {key: job.epoch for key, job in self._jobs.items() if not job.abandoned}
         return m.Hello(
             protocol=m.PROTOCOL_VERSION,
             agent_id=self.agent_id,
@@ -257,6 +258,7 @@ class Worker:
         self._store.discard(attempt_key)
         if attempt_key in self._jobs:
             self._counts.jobs_abandoned += 1
+            self._jobs[attempt_key].abandoned = True
             self._jobs[attempt_key].runner.kill()
         self._changed.set()
 

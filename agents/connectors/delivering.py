@@ -11,14 +11,15 @@ from core.runs.events import RunRequested
 
 
 def delivery_of(repository: Repository, event: RunRequested, commit: Commit) -> Delivery | None:
-    """None where there is no such file. One that can't be read is a file with a problem. Raises Unavailable."""
+    """None where there is none. One that can't be read, or is misnamed, is one with a problem. Raises Unavailable."""
     path = delivery_path(event.pipeline_path)
     try:
         return read_delivery(repository.file(commit.id, path), path, event.app)
     except FileProblem as error:
-        if error.code == "pipeline-missing":
+        if error.code == "pipeline-missing" and not error.misnamed:
             return None
-        return Delivery(path, (Problem(error.code, error.message, 1, 1, suggestion=error.suggestion, file=path),))
+        code = error.code.replace("pipeline-", "delivery-")
+        return Delivery(path, (Problem(code, error.message, 1, 1, suggestion=error.suggestion, file=path),))
 
 
 def settings_of(delivery: Delivery | None) -> tuple[EnvironmentSettings, ...] | None:

@@ -35,10 +35,11 @@ class Missing(Exception):
 
 
 class FileProblem(Exception):
-    """Why the file can't be read, as a problem of the pipeline file."""
+    """Why the file can't be read, as a problem of it. `misnamed`: one with nearly its name is there."""
 
-    def __init__(self, code: str, message: str, suggestion: str = "") -> None:
+    def __init__(self, code: str, message: str, suggestion: str = "", misnamed: bool = False) -> None:
         super().__init__(message)
+        self.misnamed = misnamed
         self.code, self.message, self.suggestion = code, message, suggestion
 
 
@@ -167,7 +168,7 @@ def _no_file(commit: str, path: str, name: str, present: list[Entry]) -> FilePro
     folded = name.casefold().removesuffix(".yml").removesuffix(".yaml")
     near = [e.name for e in present if e.name.casefold().removesuffix(".yml").removesuffix(".yaml") == folded]
     suggestion = f"there is '{near[0]}': rename it" if near else "add the file, or change the app's pipeline path"
-    return FileProblem("pipeline-missing", f"there is no {path} at commit {commit[:12]}", suggestion)
+    return FileProblem("pipeline-missing", f"there is no {path} at commit {commit[:12]}", suggestion, bool(near))
 
 
 def _parse_commit(found: GitObject) -> Commit:

@@ -10,6 +10,7 @@ import msgspec
 
 from agents.targets.base import Interrupted, Order, Shifted, Superseded, TargetFailed
 from agents.targets.fleet import Fleet
+from agents.targets.giving_way import giving_way
 from agents.targets.instances import Instance
 from agents.targets.readiness import Streaks
 from agents.targets.retiring import Retirement
@@ -68,6 +69,10 @@ class Convergence:
         return wish is not None
 
     def _prepare(self) -> None:
+        """May take long: a repository far away, a large image."""
+        giving_way(self._order, self._interrupted, self._prepare_all)
+
+    def _prepare_all(self) -> None:
         driver = self._fleet.driver_of(self._order.target)
         for wished in self._order.wish.sets:
             if len(self._fleet.matching(self._order, wished)) < wished.replicas:

@@ -13,6 +13,7 @@ import msgspec
 
 from agents.targets.artifacts import Artifacts
 from agents.targets.base import Address, Interrupted, Order, Shifted, Superseded, TargetFailed, unheard
+from agents.targets.giving_way import giving_way
 from agents.targets.place import Place, read_json, write_json
 from agents.targets.validation import check_sets
 from core.deployments.target_state import InstanceSet, SetStatus, TargetStatus
@@ -41,9 +42,7 @@ class StaticSite:
     def converge(self, order: Order, interrupted: Interrupted, shifted: Shifted = unheard) -> TargetStatus:
         main = _checked(order)
         self._place.claim(order)
-        for wished in order.wish.sets:
-            self._artifacts.unpack(wished.release, self._files(wished.release))
-            self._source(order, wished)
+        giving_way(order, interrupted, lambda: self._lay_out(order))
         if interrupted():
             raise Superseded(f"{order.where}: action {order.action} is no longer wanted")
         with self._place.guarded(order.fence):
@@ -54,6 +53,11 @@ class StaticSite:
             self._clean(order)
         self._place.reached(order.fence)
         return self.status()
+
+    def _lay_out(self, order: Order) -> None:
+        for wished in order.wish.sets:
+            self._artifacts.unpack(wished.release, self._files(wished.release))
+            self._source(order, wished)
 
     def status(self) -> TargetStatus:
         kept = self._place.kept()

@@ -60,15 +60,20 @@ def first_breach(
     tallies: Mapping[str, Tally],
     judged: Iterable[Judged],
     measurements: Iterable[Measurement],
+    watching: bool = False,
 ) -> Breach | None:
-    """Whether the sample that was just noted is one too many."""
+    """Whether the sample that was just noted is one too many.
+
+    `watching`: the release is complete, and only what speaks against it is a breach. No requests at night, or a metrics
+    server that is away, is no reason to take back what was proven.
+    """
     limits = {check.name: check for check in checks}
     values = {each.check: each.value for each in measurements}
     for each in judged:
         # A probe has the limits that a check has by default: its attempts are its patience.
         limit = limits.get(each.check) or Check(each.check)
         over = _over(limit, tallies[each.check])
-        if over is not None:
+        if over is not None and not (watching and over[0] != FAILED):
             code, told = over
             code = PROBE if code == FAILED and each.check not in limits else code
             return Breach(each.check, code, f"{each.check}: {each.detail} ({told})", values.get(each.check))

@@ -12,7 +12,7 @@ import msgspec
 from core.analysis import judge
 from core.analysis.judge import ERRORS, FAILED, INCONCLUSIVE, PROBE, Breach
 from core.analysis.tally import Tally, note, probe_key
-from core.deployments.events import AnalysisConcluded, RollbackTriggered, SampleRecorded
+from core.deployments.events import AnalysisConcluded, RollbackTriggered, SampleRecorded, WatchStarted
 from core.environments.settings import Check
 
 
@@ -46,18 +46,21 @@ def recorded_verdict(events: Iterable[Any]) -> Verdict:
 def judge_again(checks: Sequence[Check], events: Iterable[Any]) -> Verdict:
     """What would be decided with `checks`. One that wasn't measured then has never passed."""
     tallies: dict[str, Tally] = {}
-    samples, passed = 0, False
+    samples, passed, watching = 0, False, False
     for event in events:
-        if isinstance(event, SampleRecorded):
-            samples += 1
-            breach = _judge(checks, tallies, event)
-            if breach is not None:
-                return _breach(breach, samples, event.number)
-        elif isinstance(event, AnalysisConcluded):
-            missing = judge.unproven(checks, tallies)
-            if missing:
-                return _breach(judge.inconclusive(missing), samples)
-            passed = True
+        match event:
+            case SampleRecorded():
+                samples += 1
+                breach = _judge(checks, tallies, event, watching)
+                if breach is not None:
+                    return _breach(breach, samples, event.number)
+            case AnalysisConcluded():
+                missing = judge.unproven(checks, tallies)
+                if missing:
+                    return _breach(judge.inconclusive(missing), samples)
+                passed = True
+            case WatchStarted():
+                watching = True
     return Verdict("passed" if passed else "open", samples)
 
 
@@ -73,13 +76,13 @@ def with_changes(checks: Sequence[Check], changes: Mapping[str, Mapping[str, Any
     return tuple(msgspec.structs.replace(check, **changes.get(check.name, {})) for check in checks)
 
 
-def _judge(checks: Sequence[Check], tallies: dict[str, Tally], event: SampleRecorded) -> Breach | None:
+def _judge(checks: Sequence[Check], tallies: dict[str, Tally], event: SampleRecorded, watching: bool) -> Breach | None:
     names = {check.name for check in checks}
     measurements = tuple(each for each in event.measurements if each.check in names)
     probes = tuple(each for each in event.judged if each.check.startswith(probe_key("")))
     judged = (*judge.judge(checks, (), tallies, measurements, ()), *probes)
     note(tallies, judged, measurements)
-    return judge.first_breach(checks, tallies, judged, measurements)
+    return judge.first_breach(checks, tallies, judged, measurements, watching)
 
 
 def _breach(breach: Breach, samples: int, number: int | None = None) -> Verdict:

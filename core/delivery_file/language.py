@@ -119,7 +119,9 @@ ENVIRONMENT = Record(
             "Once, before any instance.",
             aliases=("pre-deploy", "migrate", "migrations"),
         ),
-        Key("watch", TIME, "So long after the end a breach still rolls back.", default="0s"),
+        Key(
+            "watch", TIME, "So long after the end a failed check or probe, or a crash, still rolls back.", default="0s"
+        ),
         Key("deadline", SPAN, "A deployment in one region that takes longer goes back.", default="1h"),
         Key(
             "on_failure",

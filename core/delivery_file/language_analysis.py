@@ -78,7 +78,8 @@ ANALYSIS = Record(
         ),
     ),
     "Analysis",
-    "What is measured of the new release while it is rolled out, and while `watch` lasts. A breach rolls back.",
+    "What is measured of the new release while it is rolled out, and while `watch` lasts. A breach rolls back; in the "
+    "watch only a failed check is one.",
 )
 
 PROBE = Record(

@@ -93,7 +93,7 @@ def _record(draft: Draft, command: c.RecordSample, missing: str) -> None:
             requests_since_complete=_since_complete(state, command.total_requests),
         )
     )
-    breach = judge.first_breach(checks, state.tallies, judged, measurements)
+    breach = judge.first_breach(checks, state.tallies, judged, measurements, watching=state.watch_until is not None)
     if breach is not None:
         trigger(draft, breach.code, breach.detail, check=breach.check, value=breach.value, sample=command.number)
     elif counted(draft):

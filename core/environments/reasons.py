@@ -10,10 +10,15 @@ from core.ids import split_stage_key
 def refusal(state: EnvironmentState, entry: Entry) -> tuple[str, str] | None:
     """(code, detail) where it may never enter."""
     release = entry.release.id
-    if entry.automatic and release in state.quarantine:
+    if entry.automatic and release in state.quarantine and not _stays(state, entry):
         why = state.quarantine[release]
         return "release-quarantined", f"release {release} is quarantined here ({why}); lift that, or deploy it by hand"
     return _rollback_refusal(state, entry) if entry.urgent else None
+
+
+def _stays(state: EnvironmentState, entry: Entry) -> bool:
+    """It takes back what somebody left half done: the environment is on that release, and does not enter with it."""
+    return entry.urgent and state.current is not None and state.current.release.id == entry.release.id
 
 
 def _rollback_refusal(state: EnvironmentState, entry: Entry) -> tuple[str, str] | None:

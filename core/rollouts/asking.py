@@ -1,5 +1,7 @@
 """Pause, resume, promote and abort: what people may ask of a rollout that is under way."""
 
+from typing import Final
+
 from core.aggregate import Rejected
 from core.rollouts import commands as c
 from core.rollouts import events as e
@@ -7,9 +9,11 @@ from core.rollouts.draft import Draft
 from core.rollouts.endings import finish
 from core.rollouts.notes import go_on
 from core.rollouts.returning import go_back
-from core.rollouts.state import Cause
+from core.rollouts.state import Cause, RegionStatus
 from core.rollouts.steering import STOP_LIMIT, steer
 from core.rollouts.waves import end_bake_early, start_bake
+
+_NOT_WELL: Final[tuple[RegionStatus, ...]] = ("failed", "unclear", "breached", "returning", "back", "stuck")
 
 
 def pause(draft: Draft, command: c.PauseRollout) -> None:
@@ -36,7 +40,7 @@ def resume(draft: Draft, command: c.ResumeRollout) -> None:
 def promote(draft: Draft, command: c.PromoteRollout) -> None:
     """The step that the deployments hold, or the bake between two waves, whichever it is."""
     state = draft.state
-    if state.status == "baking" and not state.of("failed", "unclear", "breached", "back", "stuck"):
+    if state.status == "baking" and not state.of(*_NOT_WELL):
         if state.paused or state.halted:
             draft.tell(e.RolloutResumed(by=command.by))
         end_bake_early(draft, command.by)

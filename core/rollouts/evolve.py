@@ -124,9 +124,10 @@ def _requests_noted(state: RolloutState, event: e.RequestsNoted) -> None:
 
 
 def _time_bake(state: RolloutState) -> None:
-    """One deadline: when it is over, or where requests are missing, when waiting for them is."""
+    """One deadline: when it is over, or where requests are missing, when waiting for them is. None while a region goes
+    back: it bakes anew when that has been tried again."""
     bake = state.bake
-    if bake is None or state.paused or state.halted:
+    if bake is None or state.paused or state.halted or state.of("returning"):
         state.timers.clear("bake")
     else:
         state.timers.set("bake", bake.until if state.baked else max(bake.until, bake.give_up_at))

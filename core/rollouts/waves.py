@@ -48,7 +48,7 @@ def way_down_taken(draft: Draft) -> str:
 def go_forward(draft: Draft) -> None:
     """The next wave, if nothing is in its way; the end after the last one's watch."""
     state = draft.state
-    if state.paused or state.halted or _try_again(draft):
+    if state.paused or state.halted or _try_again(draft) or state.of("returning"):
         return
     if state.status == "preparing" and "running" not in (state.hook, state.down):
         start_wave(draft, 0)

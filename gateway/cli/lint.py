@@ -45,10 +45,24 @@ def _checked(file: Path) -> "tuple[list[str], list[Problem], list[str]]":
     source = read_file(file)
     beside = Path(delivery_path(str(file)))
     if not beside.is_file():
-        return [str(file)], list(read_pipeline(source, str(file)).problems), []
+        misnamed = _misnamed(beside)
+        files = [str(file), *(problem.file for problem in misnamed)]
+        return files, [*read_pipeline(source, str(file)).problems, *misnamed], []
     delivery = read_delivery(read_file(beside), str(beside))
     pipeline = read_pipeline(source, str(file), delivery.regions)
     return [str(file), str(beside)], [*pipeline.problems, *delivery.problems], list(delivery.warnings)
+
+
+def _misnamed(delivery: Path) -> "list[Problem]":
+    from core.pipeline.problems import Problem
+
+    other = delivery.with_suffix(".yaml")
+    if not other.is_file():
+        return []
+    suggestion = f"there is '{other.name}': rename it"
+    return [
+        Problem("delivery-missing", f"there is no {delivery.name}", 1, 1, suggestion=suggestion, file=str(delivery))
+    ]
 
 
 def _show(file: str, problems: "list[Problem]") -> None:

@@ -109,11 +109,12 @@ class AgentSession:
         if done.cancelled() or done.exception() is not None:
             self.close(m.CLOSE_UNAVAILABLE, "the log is unavailable")
             return
-        # Several may be done before the first of these calls: it has seen to all of them.
+        # Several may be done before the first of these calls: it has seen to all of them. Whatever an agent numbers its
+        # words with, none takes back an acknowledgement.
         waiting = self._reports.get(attempt_key, deque())
         acked = 0
         while waiting and waiting[0][1].done() and not waiting[0][1].cancelled() and waiting[0][1].exception() is None:
-            acked = waiting.popleft()[0]
+            acked = max(acked, waiting.popleft()[0])
         if acked:
             self._acknowledge(attempt_key, acked)
         if not waiting:

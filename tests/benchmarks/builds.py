@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
 
+from infra.long_work import long_work
+from infra.replay_report import Report
+from infra.replay_steps import compare_views, replay_log
 from tests.benchmarks.house import REGION, Database, House, cpu_of, house, per_process
 from tests.benchmarks.measure import Bench, Line, Row, expect, number, quantile
 from tests.benchmarks.pushes import Line as Connection
@@ -42,6 +45,8 @@ def measure(bench: Bench) -> Row:
         after = place.cpu_seconds() | {"agents": cpu_of(agents.pid)}
         checks = [work.check(), _farewell(agents)]
         times = work.times()
+        with bench.step("row 7: replay --verify of all that"):
+            checks.append(_replayed(place))
     first = [each for each, _ in waits]
     return Row(
         7,
@@ -212,6 +217,22 @@ def _numbers(database: Database, statement: str, *arguments: object) -> tuple[in
     row = database.execute(statement.encode(), arguments or None).fetchone()
     assert row is not None
     return tuple(int(each or 0) for each in row)
+
+
+def _replayed(place: House) -> str:
+    """What `sealane replay --verify` does: chains and states from the topics, views projected again."""
+    report = Report()
+    with long_work() as step:
+        replay_log(place.settings, report, None, None, True, step)
+        compare_views(place.settings, report, None, step)
+    expect(report.holds, f"the replay found {report.log.faults or report.views_problem or report.views}")
+    assert report.views is not None
+    events, rows = report.log.events, report.views.rows
+    return (
+        f"replay --verify: {events:,} events folded at {events / report.log_seconds:,.0f}/s, every chain and snapshot "
+        f"holds; {rows:,} rows of the views projected again and compared in {report.view_seconds:.0f} s "
+        f"({rows / report.view_seconds:,.0f}/s), none differs"
+    )
 
 
 def _farewell(agents: "subprocess.Popen[str]") -> str:

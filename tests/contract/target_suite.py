@@ -3,6 +3,7 @@
 A test file gives a fixture `world` and a class that inherits one of these.
 """
 
+import os
 import time
 from collections.abc import Callable
 
@@ -203,6 +204,23 @@ class FileTargetContract(TargetContract):
         target.converge(world.order(instance_set(packed)), never)
 
         assert world.visit(target) == "v1"
+
+    def test_release_that_takes_long_to_fetch_gives_way_to_what_is_wanted_now(self, world: TargetWorld) -> None:
+        v1, packed = world.release("v1"), world.packed_release("v2")
+        world.target().converge(world.order(instance_set(v1)), never)
+        stored = world.root / "objects" / packed.artifact.location
+        data = stored.read_bytes()
+        stored.unlink()
+        # Who reads a pipe waits for who writes it.
+        os.mkfifo(stored)
+
+        with pytest.raises(Superseded):
+            world.target().converge(world.order(instance_set(packed)), after(3))
+        status = world.target().converge(world.order(instance_set(v1), at_once=True), never)
+
+        assert by_set(status) == {"v1": (1, 100)}
+        assert world.visit(world.target()) == "v1"
+        stored.write_bytes(data)
 
     def test_file_that_is_not_what_was_released_is_refused(self, world: TargetWorld) -> None:
         packed, target = world.packed_release("v1"), world.target()

@@ -33,6 +33,7 @@ WORTHS = ("", "", "", "", "errors", "slow", "crash", "crash-later", "hook")
 IN_THE_FILE = ("dev", "production", "production")
 ENVIRONMENTS = ("dev", "staging", "production", "production", "mirror")
 APPROVED, REJECTED, STEERED, FROZEN, OVERRIDDEN, BACK = 0.75, 0.1, 0.15, 0.05, 0.3, 0.4
+AGAIN = 0.5
 
 Execute = Callable[[Stream, str, Message, Catalogue], None]
 Later = Callable[[float, Callable[[], None]], None]
@@ -53,6 +54,7 @@ class Deliveries(Check):
         self._number = 0
         self._here: dict[str, list[dict[str, Any]]] = {}
         self._set: dict[str, None] = {}
+        self._made: dict[str, Release] = {}
         self.active = True
 
     def set_environments(self, app: str) -> None:
@@ -93,7 +95,9 @@ class Deliveries(Check):
         worth = WORTHS[(number * 7 + self._world.options.seed) % len(WORTHS)]
         config = {"SIM": worth} if worth else {}
         artifact = Artifact("tree", f"git:{number:040x}", builtin_url(app))
-        return Release(id=f"r{number}", app=app, artifact=artifact, author=PEOPLE[number % 3], config=config)
+        made = Release(id=f"r{number}", app=app, artifact=artifact, author=PEOPLE[number % 3], config=config)
+        self._made[made.id] = made
+        return made
 
     def _rollback(self, app: str, name: str, by: str) -> RequestRollout:
         """To something that was there, as `sealane rollback` finds it in the views."""
@@ -153,6 +157,15 @@ class Deliveries(Check):
             command = FreezeEnvironment(by="ann", reason="simulated", until=_in_a_while(until))
             self._later(10.0, lambda: self._to_environment(stream, command))
 
+    def _quarantined(self, stream: str, data: dict[str, Any]) -> None:
+        """Some pipeline tries it again."""
+        release = self._made.get(data["release_id"])
+        _, app, name, _ = stream.split("/")
+        if self.active and release is not None and self._random.random() < AGAIN:
+            origin = Origin(by="bob", automatic=True)
+            command = RequestRollout(environment=name, release=release, origin=origin)
+            self._later(10.0, lambda: self.to_app(app, command))
+
     def _queued(self, stream: str, data: dict[str, Any]) -> None:
         if "frozen" in data["reason"] and self._random.random() < OVERRIDDEN:
             command = OverrideFreeze(deployment_id=data["deployment_id"], by="eve", reason="simulated")
@@ -186,4 +199,5 @@ _REACTIONS: dict[str, Any] = {
     "rollout.wave_started": Deliveries._wave_started,
     "environment.release_changed": Deliveries._release_changed,
     "environment.deployment_queued": Deliveries._queued,
+    "environment.release_quarantined": Deliveries._quarantined,
 }

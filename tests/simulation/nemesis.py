@@ -24,6 +24,8 @@ RESTART_SECONDS = 15.0
 FREEZE_SECONDS = 35.0
 CLOCK_SECONDS = 300.0
 MOST_LIES, LYING_SECONDS = 6, 3.0
+# The next actions may be asked for before anybody can read of them; what is said of those would be believed.
+FAR_AHEAD = 1000
 
 
 class Nemesis:
@@ -221,13 +223,14 @@ class Nemesis:
         assert isinstance(client, ClientEnd)
         if role_of(client.process) == agent:
             epoch += self._random.choice((-1, 1))
-        # Each lie is another one: a word that is repeated after its run has left memory would be refused twice.
+        # Each lie is another one: a word that is repeated after its run has left memory would be refused twice. None
+        # has a number of the agent's own reports, which would be taken for said, and acknowledged, with it.
         self._told += 1
         messages: list[m.AgentMessage] = [
             m.AcceptLease(attempt_key=key, epoch=epoch),
             m.RefuseLease(attempt_key=key, epoch=epoch, reason="draining"),
-            m.JobFinished(number=self._told, attempt_key=key, epoch=epoch, outcome="success"),
-            m.StepStarted(number=self._told, attempt_key=key, epoch=epoch, index=0, at=client.process.now()),
+            m.JobFinished(number=-self._told, attempt_key=key, epoch=epoch, outcome="success"),
+            m.StepStarted(number=-self._told, attempt_key=key, epoch=epoch, index=0, at=client.process.now()),
         ]
         client.line.carry(client, m.encode(self._random.choice(messages)))
 
@@ -240,15 +243,15 @@ class Nemesis:
         if not self._reports.live or not self._active:
             return
         stream = Stream.parse(self._random.choice(list(self._reports.live)))
-        own, action = self._reports.live[str(stream)]
-        epoch = own + self._random.choice((-1, 0, 1))
+        epoch, action = self._reports.live[str(stream)]
+        other = epoch + self._random.choice((-1, 1))
         now = self._world.kernel.scheduler.date()
         ok = self._random.random() < 0.5
         words: list[Message] = [
-            ReportTarget(epoch=epoch, action=action + 1, ok=ok, code="" if ok else "crashed", at=now),
-            ReportTarget(epoch=own + 1, action=action, ok=ok, code="" if ok else "stale-epoch", at=now),
-            ReportHealth(epoch=own + 1, status=TargetStatus(own + 1), lost=True, at=now),
-            RecordSample(epoch=own - 1, number=1, at=now),
+            ReportTarget(epoch=epoch, action=action + FAR_AHEAD, ok=ok, code="" if ok else "crashed", at=now),
+            ReportTarget(epoch=other, action=action, ok=ok, code="" if ok else "stale-epoch", at=now),
+            ReportHealth(epoch=other, status=TargetStatus(other), lost=True, at=now),
+            RecordSample(epoch=other, number=1, at=now),
         ]
         self._told += 1
         command = make_command(

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import IO, Any, TypeVar
 
 from tests.simulation.checks.all_checks import Checks
-from tests.simulation.engine.patches import patched
+from tests.simulation.engine.patches import collected_afterwards, patched
 from tests.simulation.engine.process import Kernel
 from tests.simulation.engine.scheduler import Scheduler
 from tests.simulation.engine.trace import Trace
@@ -52,6 +52,11 @@ def simulate(seed: int, trace_file: IO[str] | None = None) -> Result:
 
 def in_a_world(options: Options, play: Callable[[World], PlayedT], trace_file: IO[str] | None = None) -> PlayedT:
     """What `play` makes of a world that is there only meanwhile."""
+    with collected_afterwards():
+        return _in_a_world(options, play, trace_file)
+
+
+def _in_a_world(options: Options, play: Callable[[World], PlayedT], trace_file: IO[str] | None) -> PlayedT:
     scheduler = Scheduler(options.seed)
     kernel = Kernel(scheduler, Trace(trace_file))
     root = temporary_root()
@@ -77,6 +82,8 @@ def _patches(world: World, spools: SpoolOs) -> dict[str, Any]:
         "agents.log_spool:shutil": QuickShutil,
         "agents.spool_store:shutil": QuickShutil,
         "agents.output_pump:os": SimpleNamespace(read=read),
+        # The same file comes with every push.
+        "agents.connectors.delivering:read_delivery": world.repositories.read_delivery,
         # Looking after targets every second would be most of what happens.
         "agents.deployer.keeping:PERIOD_SECONDS": 3.0,
         **_locks(world.options.lock_seconds),
@@ -109,6 +116,7 @@ def _play(world: World) -> Result:
     limit = scheduler.now + ENDS_WITHIN_SECONDS
     while scheduler.now < limit and not checks.failed and not checks.ended:
         scheduler.run(min(scheduler.now + QUIET_SECONDS, limit), checks.look)
+        checks.check_decided()
     checks.finally_()
     trace = world.kernel.trace
     return Result(

@@ -66,6 +66,7 @@ def played(restart_after: float | None) -> list[Told]:
         deliver, scheduler = workload.deliveries, world.kernel.scheduler
         world.start_all()
         workload.begin()
+        workload.quieten()  # Nobody is to promote, pause or abort anything by chance.
         commands: dict[float, Message] = {
             2.0: SetEnvironments(environments=(SETTINGS,), source="api", by="ann"),
             5.0: RequestRollout(environment="production", release=FIRST, origin=Origin(by="ann")),

@@ -39,6 +39,8 @@ class Shop:
         self.house = house
         self.app = app
         self.api = house.client(house.admin_token)
+        if token := house.api.headers.get("Sealane-Consistency"):
+            self.api.headers["Sealane-Consistency"] = token
         self.ok(self.api.put(f"/api/v1/apps/{app}/environments", content=DELIVERY))
 
     def ok(self, answer: httpx.Response) -> Json:

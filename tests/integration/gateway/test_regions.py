@@ -3,6 +3,7 @@
 from typing import Any
 
 from tests.support.gateway_house import GatewayHouse, Hand
+from tests.support.household import TOPOLOGY
 
 Json = dict[str, Any]
 
@@ -21,8 +22,9 @@ def job_of(document: Json) -> Json:
 def test_region_tells_its_part_of_the_log_and_its_agents(house: GatewayHouse, hand: Hand) -> None:
     found = region(house, "us-east")
     assert found["state"] == "serving"
-    assert found["partitions"] == found["replicas"] == found["in_sync"] == 12
-    assert found["led_here"] + found["led_elsewhere"] == 12
+    partitions = len(TOPOLOGY.topic_specs()) * TOPOLOGY.partitions_per_region
+    assert found["partitions"] == found["replicas"] == found["in_sync"] == partitions
+    assert found["led_here"] + found["led_elsewhere"] == partitions
     assert found["evacuated_at"] is None
     house.wait(lambda: region(house, "us-east")["agents"] == 1)
 

@@ -48,7 +48,7 @@ async def test_stage_that_deploys_names_its_rollout_until_it_has_ended(new_place
     deploying = Deploying(new_place, database_url)
     stage = await deploying.stage()
     assert stage.state == "deploying"
-    assert f"rollout {deploying.rollout}" in stage.reason
+    assert stage.reason.startswith("rollout shop@1 of 1-cccccccc to live")
     deploying.reject()
     ended = await deploying.stage()
     assert (ended.state, ended.outcome, ended.code) == ("finished", "failure", "deploy-rejected")

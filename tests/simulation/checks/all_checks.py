@@ -72,6 +72,9 @@ class Checks:
             self.views.compare()
             self.executions.check_all()
 
+    def check_decided(self) -> None:
+        self.history.check_passed(self._world.log.memory.group(PROCESSORS).offsets)
+
     @property
     def ended(self) -> bool:
         """Nothing is open, nobody waits, and everybody has read everything."""
@@ -95,6 +98,8 @@ class Checks:
             self._wrong(f"{run} does not end")
         for what in self.rollouts.open:
             self._wrong(f"{what} does not end")
+        for what in sorted(self.rollouts.unasked()):
+            self._wrong(f"{what} has ended, and was never asked for")
         for what in self.history.undecided():
             self._wrong(f"never decided: {what}")
         if not self._is_caught_up():

@@ -1,6 +1,8 @@
 """The history itself: chains are whole, versions have no gaps, and each command is decided once, in one piece."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from core.eventlog.chain import GENESIS, holds
 from core.eventlog.envelope import CommandEnvelope, EventEnvelope
@@ -8,6 +10,14 @@ from core.eventlog.headers import decision_part
 from core.ports import Decision, Record, TopicPartition
 from processors.kinds import SHELL_TYPES
 from tests.simulation.checks.observer import Check, Seen
+
+
+class Awaited(NamedTuple):
+    """A command that must have an event, and where it is."""
+
+    where: TopicPartition
+    offset: int
+    what: str
 
 
 class HistoryCheck(Check):
@@ -27,7 +37,8 @@ class HistoryCheck(Check):
         # The command whose decision is being read in a partition, and how many of its events are still to come.
         self._open: dict[TopicPartition, tuple[str, int]] = {}
         self._decided: dict[str, str] = {}
-        self._awaited: dict[str, str] = {}
+        self._awaited: dict[str, Awaited] = {}
+        self._passed: set[str] = set()
 
     def event(self, seen: Seen) -> None:
         record, event = seen.record, seen.event
@@ -71,8 +82,11 @@ class HistoryCheck(Check):
     def command(self, record: Record, command: CommandEnvelope) -> None:
         """Those that must have an event: whose sender waits, and those an App or a Run answers in any case."""
         if (command.wants_reply or command.type in _ALWAYS_DECIDED) and command.command_id not in self._decided:
-            self._awaited[command.command_id] = (
-                f"{command.type} of {command.stream} at {record.topic}:{record.partition}:{record.offset}"
+            place = f"{record.topic}:{record.partition}:{record.offset}"
+            self._awaited[command.command_id] = Awaited(
+                TopicPartition(record.topic, record.partition),
+                record.offset,
+                f"{command.type} of {command.stream} at {place}",
             )
 
     def answered(self, decision: Decision) -> None:
@@ -82,7 +96,16 @@ class HistoryCheck(Check):
                 self.wrong(f"a client was told of {event.type} of {event.stream}, which is not in the log")
 
     def undecided(self) -> list[str]:
-        return list(self._awaited.values())
+        return [each.what for each in self._awaited.values()]
+
+    def check_passed(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Asked now and then: nobody comes back to a command that is behind its processor's offset. Twice, as a
+        decision can't be read at once where somebody else's transaction stands before it.
+        """
+        passed = {key for key, each in self._awaited.items() if each.offset < offsets.get(each.where, 0)}
+        for key in [key for key in self._awaited if key in passed & self._passed]:
+            self.wrong(f"passed over: {self._awaited[key].what}")
+        self._passed = passed
 
 
 _ALWAYS_DECIDED = frozenset(("app.submit_trigger", "app.ignore_delivery"))

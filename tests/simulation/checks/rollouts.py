@@ -6,7 +6,9 @@ from tests.simulation.checks.observer import Check, Seen
 
 
 class Rollout:
-    """What its events have said so far. `on_it` are the regions that are on the release, and stay."""
+    """What its events have said so far. `on_it` are the regions that are on the release, and stay; `returning` the
+    deployments that take a region back, after which it may be tried again. `at_fault` is a region that has failed or
+    was blamed by its watch, as long as nothing has followed from that."""
 
     def __init__(self, data: dict[str, Any]) -> None:
         self.settings: dict[str, Any] = data["settings"]
@@ -19,7 +21,9 @@ class Rollout:
         self.on_it: set[str] = set()
         self.baked = -1
         self.migrated = self.settings.get("pre_deploy") is None or self.kind == "rollback"
-        self.returns = False
+        self.returning: set[str] = set()
+        self.stopped = False
+        self.at_fault = ""
 
 
 class RolloutsCheck(Check):
@@ -31,6 +35,8 @@ class RolloutsCheck(Check):
         self.outcomes: dict[str, int] = {}
         self._rollouts: dict[str, Rollout] = {}
         self._accepted: set[str] = set()
+        self._asked: set[str] = set()
+        self._ended: set[str] = set()
 
     def event(self, seen: Seen) -> None:
         handler = _HANDLERS.get(seen.event.type)
@@ -61,7 +67,7 @@ class RolloutsCheck(Check):
     def _wave_started(self, stream: str, data: dict[str, Any]) -> None:
         rollout = self._rollouts[stream]
         if rollout.kind == "deploy" and data.get("rollback"):
-            rollout.returns = True
+            rollout.returning |= {each["deployment_id"] for each in data["placements"]}
         else:
             self._check_wave(stream, rollout, data)
         for placement in data["placements"]:
@@ -70,7 +76,9 @@ class RolloutsCheck(Check):
                 self.wrong(f"{stream} starts {placement['deployment_id']} while {rollout.live[region]} is under way")
             rollout.live[region] = placement["deployment_id"]
             rollout.on_it.discard(region)
-            self.open[f"deployment/{placement['deployment_id']}"] = None
+            self._asked.add(f"deployment/{placement['deployment_id']}")
+            if f"deployment/{placement['deployment_id']}" not in self._ended:
+                self.open[f"deployment/{placement['deployment_id']}"] = None
 
     def _check_wave(self, stream: str, rollout: Rollout, data: dict[str, Any]) -> None:
         index = data["index"]
@@ -79,6 +87,8 @@ class RolloutsCheck(Check):
             self.wrong(f"{stream} starts wave {index} with the approvals of {rollout.approvals}")
         if not rollout.migrated:
             self.wrong(f"{stream} starts wave {index} before its pre-deploy command is done")
+        if rollout.kind == "deploy" and rollout.at_fault:
+            self.wrong(f"{stream} starts wave {index} although {rollout.at_fault} has failed")
         again = {each["region"] for each in data["placements"]}
         before = {region for wave in rollout.waves[:index] for region in wave} - again
         if before - rollout.on_it:
@@ -96,12 +106,25 @@ class RolloutsCheck(Check):
         rollout = self._rollouts[stream]
         if rollout.live.pop(data["region"], None) != data["deployment_id"]:
             self.wrong(f"{stream}: {data['deployment_id']} ends, which was not under way")
-        if data["outcome"] == "success" and not rollout.returns:
+        if data["outcome"] == "success" and data["deployment_id"] not in rollout.returning:
             rollout.on_it.add(data["region"])
+        elif data["outcome"] != "success" and data["deployment_id"] not in rollout.returning:
+            self._blame(rollout, data)
 
     def _watch_over(self, stream: str, data: dict[str, Any]) -> None:
         if data.get("breach"):
             self._rollouts[stream].on_it.discard(data["region"])
+            self._blame(self._rollouts[stream], data)
+
+    def _blame(self, rollout: Rollout, data: dict[str, Any]) -> None:
+        if not rollout.stopped:
+            rollout.at_fault = data["region"]
+
+    def _stopped(self, stream: str, data: dict[str, Any]) -> None:
+        self._rollouts[stream].stopped, self._rollouts[stream].at_fault = True, ""
+
+    def _resumed(self, stream: str, data: dict[str, Any]) -> None:
+        self._rollouts[stream].stopped = False
 
     def _finished(self, stream: str, data: dict[str, Any]) -> None:
         rollout = self._rollouts[stream]
@@ -114,8 +137,15 @@ class RolloutsCheck(Check):
         self.outcomes[data["outcome"]] = self.outcomes.get(data["outcome"], 0) + 1
 
     def _deployment_finished(self, stream: str, data: dict[str, Any]) -> None:
-        if self.open.pop(stream, "") == "":
-            self.wrong(f"{stream} has ended, although it had ended before or was never asked for")
+        """One of another region may be refused so soon that its end is read before what asked for it."""
+        if stream in self._ended:
+            self.wrong(f"{stream} has ended, although it had ended before")
+        self._ended.add(stream)
+        self.open.pop(stream, None)
+
+    def unasked(self) -> set[str]:
+        """Deployments that no rollout has asked for."""
+        return self._ended - self._asked
 
 
 _HANDLERS: dict[str, Any] = {
@@ -127,6 +157,9 @@ _HANDLERS: dict[str, Any] = {
     "rollout.bake_finished": RolloutsCheck._bake_finished,
     "rollout.region_finished": RolloutsCheck._region_finished,
     "rollout.watch_over": RolloutsCheck._watch_over,
+    "rollout.halted": RolloutsCheck._stopped,
+    "rollout.aborted": RolloutsCheck._stopped,
+    "rollout.resumed": RolloutsCheck._resumed,
     "rollout.finished": RolloutsCheck._finished,
     "deployment.finished": RolloutsCheck._deployment_finished,
 }

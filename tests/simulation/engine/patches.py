@@ -44,12 +44,8 @@ def patched(scheduler: Scheduler, more: dict[str, Any]) -> Iterator[None]:
         (time, "sleep"): _here(time.sleep, threads.sleep),
     }
     before = {(module, name): getattr(module, name) for module, name in wanted}
-    logged, collects = logging.root.manager.disable, gc.isenabled()
+    logged = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
-    # What a killed process held must not come to its end (and run its `finally`) in the middle of the simulation.
-    gc.disable()
-    gc.freeze()
-    unraisable, sys.unraisablehook = sys.unraisablehook, lambda _: None
     for (module, name), value in wanted.items():
         setattr(module, name, value)
     try:
@@ -58,6 +54,21 @@ def patched(scheduler: Scheduler, more: dict[str, Any]) -> Iterator[None]:
         for (module, name), value in before.items():
             setattr(module, name, value)
         logging.disable(logged)
+
+
+@contextmanager
+def collected_afterwards() -> Iterator[None]:
+    """What a killed process held must not come to its end (and run its `finally`) in the middle of the simulation.
+
+    Whatever is made meanwhile is looked through at the end: nobody may hold the world any more then, or it stays.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    gc.freeze()
+    unraisable, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    try:
+        yield
+    finally:
         gc.collect()
         gc.unfreeze()
         sys.unraisablehook = unraisable

@@ -51,6 +51,18 @@ def test_refusal_of_an_earlier_offer_leaves_the_present_one(tmp_path: Path) -> N
     assert held(worker) == [(KEY, 3)]
 
 
+async def test_job_that_was_killed_after_a_long_silence_is_no_longer_named(tmp_path: Path) -> None:
+    """What ends it takes a moment; a hub that heard its name in a hello would wait for it for ever."""
+    worker = worker_in(tmp_path)
+    worker.take(m.Offer(epoch=3, spec=SPEC))
+    worker.take(m.Start(attempt_key=KEY, epoch=3))
+    assert held(worker) == [(KEY, 3)]
+    worker.give_up(KEY, "spool-damaged")
+    assert worker.status().running == 1
+    assert held(worker) == []
+    await worker.close()
+
+
 def test_refused_offer_is_forgotten(tmp_path: Path) -> None:
     worker = worker_in(tmp_path)
     worker.take(m.Offer(epoch=3, spec=SPEC))

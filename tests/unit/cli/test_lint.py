@@ -57,3 +57,10 @@ def test_delivery_file_is_checked_by_its_name(folder: Path) -> None:
 def test_pipeline_without_a_delivery_file_may_deploy_anywhere(folder: Path) -> None:
     (folder / "delivery.yml").unlink()
     assert report(folder / ".pipeline.yml")["valid"] is True
+
+
+def test_delivery_file_with_nearly_the_name_is_not_passed_over(folder: Path) -> None:
+    (folder / "delivery.yml").rename(folder / "delivery.yaml")
+    done = lint(folder / ".pipeline.yml")
+    assert done.exit_code == Exit.INVALID_INPUT
+    assert "there is 'delivery.yaml': rename it" in done.stdout

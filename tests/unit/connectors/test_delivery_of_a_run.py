@@ -76,12 +76,20 @@ def test_file_of_another_app_is_not_taken_over(world: World) -> None:
     assert codes(answered(world, DEPLOY, "app: cart\n" + DELIVERY)) == [("delivery.yml", "wrong-app")]
 
 
+def test_file_with_nearly_the_name_is_not_passed_over(world: World) -> None:
+    files = {".pipeline.yml": DEPLOY, "delivery.yaml": DELIVERY}
+    answer = world.answer(world.requested(commit=world.tree.commit(**files)))
+    assert isinstance(answer, InvalidateRun)
+    assert codes(answer) == [("delivery.yml", "delivery-missing")]
+    assert answer.problems[0].suggestion == "there is 'delivery.yaml': rename it"
+
+
 def test_folder_in_its_place_is_a_problem(world: World) -> None:
     world.tree.commit(delivery_yml="x")
     (world.tree.path / "delivery_yml").rename(world.tree.path / "x")
     (world.tree.path / "delivery.yml").mkdir()
     (world.tree.path / "x").rename(world.tree.path / "delivery.yml" / "x")
-    assert codes(answered(world, DEPLOY, None)) == [("delivery.yml", "pipeline-is-folder")]
+    assert codes(answered(world, DEPLOY, None)) == [("delivery.yml", "delivery-is-folder")]
 
 
 @pytest.mark.parametrize("pipeline", [BUILD, DEPLOY, "stages: [{name: a, deploy: life}]\n", "stages: 5\n"])

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from core.analysis.replay import judge_again, recorded_verdict
 from core.deployments import commands as c
 from core.deployments import events as e
 from core.environments.settings import (
@@ -298,6 +299,19 @@ def test_breach_in_the_watch_is_told_to_the_rollout() -> None:
     assert (told.reason, told.code) == ("breach", "analysis-failed")
     assert scene.aggregate.deadline(scene.state) is None
     scene.when(sample(scene, value(0.5))).then()
+
+
+@pytest.mark.parametrize("measured", [value(float("nan")), c.Measurement("rate", "error", detail="connection refused")])
+def test_nothing_measured_in_the_watch_takes_nothing_back(measured: c.Measurement) -> None:
+    """A service that nobody uses at night, or a metrics server that is away, after the release was proven."""
+    scene = watched()
+    for _ in range(4):
+        until_sample(scene).when(sample(scene, measured)).then_types(e.SampleRecorded)
+    recorded = recorded_verdict(scene.events)
+    assert judge_again(scene.state.plan.analysis.checks, scene.events) == recorded
+    until_sample(scene).when(sample(scene, value(0.5)))
+    assert scene.one(e.WatchEnded).code == "analysis-failed"
+    assert recorded_verdict(scene.events) == judge_again(scene.state.plan.analysis.checks, scene.events)
 
 
 def test_watch_ends_when_another_deployment_has_the_environment() -> None:

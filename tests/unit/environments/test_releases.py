@@ -98,6 +98,15 @@ def test_quarantined_release_enters_by_hand_only() -> None:
     assert scene.when(enter("d3", "r2")).one(e.LockGranted).deployment_id == "d3"
 
 
+def test_quarantined_release_may_be_gone_back_to_by_itself_while_it_is_the_current_one() -> None:
+    """A rollout whose lock ran out half way has left something else there, and nobody knows what."""
+    scene = running("r1").when(c.QuarantineRelease(release_id="r1", reason="errors: 5%"))
+    scene.when(enter("d2", "r2", "rollout-2")).one(e.LockGranted)
+    scene.later(seconds=301).one(e.LockReleased)
+    scene.when(rollback("b2", "r1", "rollout-2", automatic=True)).one(e.LockGranted)
+    assert "r1" in scene.state.quarantine
+
+
 def test_release_quarantined_while_it_waits_is_refused() -> None:
     scene = running("r1").when(enter("d2", "r2", automatic=True))
     scene.when(enter("d3", "r2", automatic=True)).when(enter("d4", "r2"))

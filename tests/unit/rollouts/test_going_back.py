@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from core.environments.settings import Bake
 from core.rollouts import commands as c
 from core.rollouts import events as e
 from tests.support.given import Scene
@@ -178,6 +179,25 @@ def test_breach_under_halt_takes_back_the_region_that_is_to_blame_only() -> None
     scene.when(scenes.end_watch(scene, EU)).when(scenes.end_watch(scene, AP)).then_types(e.WatchOver)
     assert placed(scene.when(c.ResumeRollout(by="bob"))) == {US: "r2"}
     assert outcome(succeed(scene, US)) == ("success", "")
+
+
+def test_rollout_that_is_resumed_while_a_region_goes_back_waits_for_it_and_tries_again() -> None:
+    scene = succeed(begun(settings(waves=(), on_failure="halt", watch_seconds=60)), US, EU, AP, watching=True)
+    scene.when(scenes.end_watch(scene, EU)).when(scenes.end_watch(scene, AP)).when(breach(scene, US))
+    scene.when(c.ResumeRollout(by="bob")).then_types(e.RolloutResumed)
+    assert placed(scene.when(finish(scene, US))) == {US: "r2"}
+    assert outcome(succeed(scene, US)) == ("success", "")
+
+
+def test_no_bake_ends_while_a_region_goes_back() -> None:
+    plan = settings(waves=((US,), (EU, AP)), on_failure="halt", watch_seconds=60, bake=Bake(time_seconds=60))
+    scene = succeed(begun(plan), US, watching=True)
+    scene.when(breach(scene, US)).when(c.ResumeRollout(by="bob")).then_types(e.RolloutResumed, e.BakeStarted)
+    scene.rejects(c.PromoteRollout(by="bob"), "nothing-to-promote")
+    scene.later(seconds=61).then()
+    assert placed(scene.when(finish(scene, US))) == {US: "r2"}
+    scene.when(finish(scene, US)).then_types(e.RegionFinished, e.BakeStarted)
+    assert placed(scene.later(seconds=61)) == {EU: "r2", AP: "r2"}
 
 
 def test_no_wave_begins_before_a_region_of_an_earlier_one_is_well_again() -> None:
