@@ -10,14 +10,14 @@ from tests.simulation.mutants import MUTANTS, mutant
 from tests.simulation.report import explain, summary
 from tests.simulation.simulation import simulate
 
-MOST_SEEDS_FOR_A_MUTANT = 200
+SEEDS, SEEDS_FOR_A_MUTANT = 100, 200
 
 
 def main(arguments: list[str]) -> int:
     """0: all is well (a mutant: found); 1: a seed failed (a mutant: not found), or a trace differed."""
     parser = argparse.ArgumentParser(prog="make simulate", description=__doc__)
     parser.add_argument("--seed", type=int, help="simulate this seed twice")
-    parser.add_argument("--seeds", type=int, default=100, help="simulate so many seeds")
+    parser.add_argument("--seeds", type=int, help="simulate so many seeds (of a mutant: at most)")
     parser.add_argument("--first", type=int, default=1, help="the first of them")
     parser.add_argument("--mutant", choices=sorted(MUTANTS), default="", help="plant this bug")
     parser.add_argument("--trace", type=Path, help="write every line of the trace to this file (with --seed)")
@@ -25,8 +25,8 @@ def main(arguments: list[str]) -> int:
     if given.seed is not None:
         return _one(given.seed, given.mutant, given.trace)
     if given.mutant:
-        return _hunt(given.mutant, given.first)
-    total = simulate_many(range(given.first, given.first + given.seeds))
+        return _hunt(given.mutant, given.first, given.seeds or SEEDS_FOR_A_MUTANT)
+    total = simulate_many(range(given.first, given.first + (given.seeds or SEEDS)))
     print(
         f"{total.seeds} seeds, {total.runs} runs, {total.events} events in {total.seconds:.0f} s "
         f"({total.runs / total.seconds:.0f} runs/s): "
@@ -47,14 +47,14 @@ def _one(seed: int, name: str, trace: Path | None) -> int:
     return 1 if first.violations else 0
 
 
-def _hunt(name: str, first: int) -> int:
-    for number in range(1, MOST_SEEDS_FOR_A_MUTANT + 1):
+def _hunt(name: str, first: int, most: int) -> int:
+    for number in range(1, most + 1):
         result = simulate_with((first + number - 1, name))
         if result.violations:
             print(explain(result, name))
             print(f"mutant {name} is found by seed {result.seed}, after {number} seeds")
             return 0
-    print(f"mutant {name} was not found by {MOST_SEEDS_FOR_A_MUTANT} seeds")
+    print(f"mutant {name} was not found by {most} seeds")
     return 1
 
 
