@@ -44,14 +44,24 @@ _GAP = """
 INSERT INTO log_gaps (attempt_key, first_seq, last_seq, reason, recorded_at) VALUES (%s, %s, %s, %s, now())
 ON CONFLICT DO NOTHING
 """
+_GAPS = "SELECT attempt_key, first_seq, last_seq FROM log_gaps WHERE attempt_key = ANY(%s)"
+# What is left of the gap around a chunk that came after all: a piece before it, a piece behind it, or nothing.
+_FILL = """
+WITH gap AS (DELETE FROM log_gaps WHERE attempt_key = %(key)s AND %(seq)s BETWEEN first_seq AND last_seq RETURNING *)
+INSERT INTO log_gaps SELECT attempt_key, piece.first_seq, piece.last_seq, reason, recorded_at
+FROM gap, LATERAL (VALUES (first_seq, %(seq)s - 1), (%(seq)s + 1, last_seq)) AS piece (first_seq, last_seq)
+WHERE piece.first_seq <= piece.last_seq
+"""
 
 
 @dataclass
 class OpenSegment:
-    """Chunks of one attempt, without a gap between them, that are read and not archived."""
+    """Chunks of one attempt, without a gap between them, that are read and not archived. `missing` are those before
+    them that are on record as gaps."""
 
     partition: TopicPartition
     next_seq: int
+    missing: tuple[range, ...] = ()
     chunks: list[bytes] = field(default_factory=list)
     first: LogChunk | None = None
     last: LogChunk | None = None
@@ -126,17 +136,20 @@ class LogArchiver:
         new = {chunk.attempt_key: record for record, chunk in chunks if chunk.attempt_key not in self._open}
         if not new:
             return
-        known = _next_seqs(connection, new)
+        known, missing = _next_seqs(connection, new), _missing(connection, new)
         connection.commit()
         now = time.monotonic()
         for key, record in new.items():
-            self._open[key] = OpenSegment(TopicPartition(record.topic, record.partition), known[key], since=now)
+            where = TopicPartition(record.topic, record.partition)
+            self._open[key] = OpenSegment(where, known[key], missing.get(key, ()), since=now)
 
     def _take(self, connection: psycopg.Connection[tuple[Any, ...]], record: Record, chunk: LogChunk) -> None:
         segment = self._open.get(chunk.attempt_key)
         if segment is None:
             self._begin(connection, [(record, chunk)])
             segment = self._open[chunk.attempt_key]
+        if any(chunk.seq in gap for gap in segment.missing):
+            return self._fill_gap(connection, segment, record, chunk)
         if chunk.seq < segment.next_seq:
             return
         if chunk.seq > segment.next_seq:
@@ -144,6 +157,20 @@ class LogArchiver:
         self._append(segment, chunk, record)
         if segment.bytes >= SEGMENT_BYTES:
             self._archive(connection, [chunk.attempt_key])
+
+    def _fill_gap(
+        self, connection: psycopg.Connection[tuple[Any, ...]], segment: OpenSegment, record: Record, chunk: LogChunk
+    ) -> None:
+        """Its agent sent it again, as nobody had acknowledged it: it becomes a segment of its own."""
+        connection.execute(_LOCK, ([chunk.attempt_key],))
+        alone = OpenSegment(segment.partition, chunk.seq)
+        self._append(alone, chunk, record)
+        row = self._save(alone, 0)
+        assert row is not None
+        connection.execute(_SAVE, [[value] for value in row])
+        connection.execute(_FILL, {"key": chunk.attempt_key, "seq": chunk.seq})
+        segment.missing = _missing(connection, [chunk.attempt_key]).get(chunk.attempt_key, ())
+        connection.commit()
 
     def _append(self, segment: OpenSegment, chunk: LogChunk, record: Record) -> None:
         if segment.first is None:
@@ -163,7 +190,8 @@ class LogArchiver:
         self._archive(connection, [chunk.attempt_key])
         connection.execute(_GAP, missing)
         connection.commit()
-        opened = OpenSegment(segment.partition, chunk.seq, since=time.monotonic())
+        known = (*segment.missing, range(segment.next_seq, chunk.seq))
+        opened = OpenSegment(segment.partition, chunk.seq, known, since=time.monotonic())
         self._open[chunk.attempt_key] = opened
         return opened
 
@@ -226,6 +254,14 @@ def _next_seqs(connection: psycopg.Connection[tuple[Any, ...]], keys: Iterable[s
     wanted = list(keys)
     known = {key: int(last) + 1 for key, last in connection.execute(_KNOWN, (wanted,)).fetchall()}
     return {key: known.get(key, 0) for key in wanted}
+
+
+def _missing(connection: psycopg.Connection[tuple[Any, ...]], keys: Iterable[str]) -> dict[str, tuple[range, ...]]:
+    """The numbers of the chunks that are on record as gaps, of those attempts that have some."""
+    found: dict[str, tuple[range, ...]] = {}
+    for key, first, last in connection.execute(_GAPS, (list(keys),)).fetchall():
+        found[key] = (*found.get(key, ()), range(first, last + 1))
+    return found
 
 
 def _ended(segment: OpenSegment) -> bool:

@@ -124,8 +124,9 @@ def check_runs(platform: Platform, app: str, count: int) -> None:
     for run in runs:
         assert run["outcome"] == "success", platform.sealane("show", run["id"]).stdout
         for job in ("first", "second"):
-            lines = [line for line in platform.log(run, job).splitlines() if line.startswith("line ")]
-            assert lines == [f"line {number}" for number in range(1, LINES + 1)], f"{run['id']} {job}"
+            log = platform.log(run, job)
+            lines = [line for line in log.splitlines() if line.startswith("line ")]
+            assert lines == [f"line {number}" for number in range(1, LINES + 1)], f"{run['id']} {job}: {log}"
 
 
 def all_runs(platform: Platform, app: str) -> list[Json]:

@@ -149,6 +149,26 @@ def test_missing_chunks_are_on_record_and_what_follows_is_kept(archive: Archive)
     assert gaps == [(2, 4, "not-received")]
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_chunk_that_comes_after_those_behind_it_fills_its_gap(archive: Archive, restarted: bool) -> None:
+    """A write that a broker's restart made fail is repeated by the agent, behind what was written meanwhile."""
+    archive.write(chunk(3), chunk(4))
+    archive.run()
+    if restarted:
+        archive.kill()
+        archive.start()
+    archive.write(chunk(1), chunk(1), chunk(5, last=True))
+    archive.run()
+    assert archive.archived() == [1, 3, 4, 5]
+    with archive.place.connect(archive.place.schema)() as connection:
+        gaps = connection.execute("SELECT first_seq, last_seq FROM log_gaps ORDER BY first_seq").fetchall()
+    assert gaps == [(0, 0), (2, 2)]
+    archive.write(chunk(0), chunk(2))
+    archive.run()
+    assert archive.archived() == [0, 1, 2, 3, 4, 5]
+    assert count(archive.place, "log_gaps") == 0
+
+
 def test_archiver_that_was_replaced_shortens_nothing(archive: Archive, tmp_path: Path) -> None:
     archive.write(chunk(0), chunk(1))
     archive.run()
