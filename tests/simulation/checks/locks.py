@@ -20,7 +20,8 @@ class LocksCheck(Check):
         self.current: dict[str, str] = {}
         self._last: dict[str, Owner] = {}
         self._epochs: dict[str, int] = {}
-        self._left: set[str] = set()
+        # A stage has the same name in each of its regions, and leaves them one by one.
+        self._left: set[tuple[str, str]] = set()
         self._quarantine: dict[str, set[str]] = {}
         self._granted: dict[tuple[str, int], str] = {}
 
@@ -35,7 +36,7 @@ class LocksCheck(Check):
             self.wrong(f"{stream} is given to {new} while {self.owners[stream]} holds it")
         if new.epoch <= self._epochs.get(stream, 0):
             self.wrong(f"{stream} is given to {new}, after epoch {self._epochs[stream]}")
-        if new.deployment_id in self._left:
+        if (stream, new.deployment_id) in self._left:
             self.wrong(f"{stream} is given to {new}, which has left")
         release = data["release"]["id"]
         stays = data.get("urgent") and release == self.current.get(stream)
@@ -50,12 +51,12 @@ class LocksCheck(Check):
         owner = self.owners.pop(stream, None)
         if owner is None or owner.deployment_id != data["deployment_id"]:
             self.wrong(f"{stream} is given back by {data['deployment_id']}, and {owner} held it")
-        self._left.add(data["deployment_id"])
+        self._left.add((stream, data["deployment_id"]))
         if owner is not None and data.get("expired"):
             self._last[stream] = owner
 
     def _left_without(self, stream: str, data: dict[str, Any]) -> None:
-        self._left.add(data["deployment_id"])
+        self._left.add((stream, data["deployment_id"]))
 
     def _deployment_started(self, stream: str, data: dict[str, Any]) -> None:
         owner = Owner(stream.partition("/")[2], data["epoch"])
