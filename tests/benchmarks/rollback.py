@@ -8,6 +8,7 @@ from typing import Any
 
 from infra.local.load import Load, LoadGenerator
 from infra.local.load_tally import Tally
+from infra.wiring.deployers import stop_targets
 from tests.benchmarks.hops import Hops
 from tests.benchmarks.house import House, house
 from tests.benchmarks.measure import Bench, Line, Row, expect, quantile
@@ -52,8 +53,9 @@ def measure(bench: Bench) -> Row:
                     waits = [work.break_it(number) for number in range(tries)]
                 check = work.check(tries)
         finally:
-            # The processes of a service outlive a deployer that is killed.
+            # The processes of a service outlive their deployer.
             place.stop_gently("worker")
+            stop_targets(place.settings)
     p99 = quantile(waits, 0.99)
     return Row(
         9,
