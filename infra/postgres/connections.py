@@ -24,13 +24,16 @@ def plain_url(database_url: str) -> str:
     return plain
 
 
-def connector(database_url: str, schema: str, application: str = "sealane-projector") -> Callable[[], Connection]:
+def connector(
+    database_url: str, schema: str, application: str = "sealane", lazy: bool = False
+) -> Callable[[], Connection]:
     """Opens connections that see `schema`.
 
-    Commits need not reach the disk at once: offsets and rows are lost together, and the log still has them.
+    `lazy`: a commit need not have reached the disk when it returns, and the last seconds of them are gone when Postgres
+    is killed. For those alone whose offsets are lost together with the rows, so that the log is read again.
     """
     url = plain_url(database_url)
-    options = f"-c search_path={schema} -c synchronous_commit=off -c timezone=UTC"
+    options = f"-c search_path={schema} -c timezone=UTC{' -c synchronous_commit=off' if lazy else ''}"
 
     def connect() -> Connection:
         return psycopg.connect(

@@ -113,7 +113,7 @@ def views_place(settings: Settings) -> "Place":
 
     url = sqlalchemy_url(settings.database_url).render_as_string(hide_password=False)
     return Place(
-        connect=lambda schema: connector(settings.database_url, schema, "sealane-rebuild"),
+        connect=lambda schema: connector(settings.database_url, schema, "sealane-rebuild", lazy=True),
         migrate=lambda schema: migrate(url, schema),
         new_reader=lambda: log_reader(settings, "sealane-rebuild"),
         partitions=partitions_of(settings.topology),
@@ -236,7 +236,7 @@ def make_projector(settings: Settings) -> "Projector":
     from projections.projector import Projector, partitions_of
     from projections.store import stores
 
-    connect = connector(settings.database_url, DEFAULT_SCHEMA)
+    connect = connector(settings.database_url, DEFAULT_SCHEMA, "sealane-projector", lazy=True)
     reader = KafkaLogReader(kafka(settings), "sealane-projector", fetch_wait_ms=IDLE_FETCH_MS)
     return Projector(reader, stores(connect), partitions_of(settings.topology))
 

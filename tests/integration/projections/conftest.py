@@ -1,5 +1,6 @@
 """Views in a database of the test's own, made of a history in the log in memory."""
 
+import functools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,19 +25,19 @@ NewPlace = Callable[[MemoryLog], Place]
 @pytest.fixture
 def new_place(database_url: str) -> NewPlace:
     """Where the views of a log are, migrated."""
+    return functools.partial(place_in, database_url)
+
+
+def place_in(database_url: str, log: MemoryLog) -> Place:
     url = sqlalchemy_url(database_url).render_as_string(hide_password=False)
-
-    def new(log: MemoryLog) -> Place:
-        migrate(url, SCHEMA)
-        return Place(
-            connect=lambda schema: connector(database_url, schema),
-            migrate=lambda schema: migrate(url, schema),
-            new_reader=lambda: MemoryLogReader(log),
-            partitions=partitions_of(TOPOLOGY),
-            schema=SCHEMA,
-        )
-
-    return new
+    migrate(url, SCHEMA)
+    return Place(
+        connect=lambda schema: connector(database_url, schema),
+        migrate=lambda schema: migrate(url, schema),
+        new_reader=lambda: MemoryLogReader(log),
+        partitions=partitions_of(TOPOLOGY),
+        schema=SCHEMA,
+    )
 
 
 @contextmanager

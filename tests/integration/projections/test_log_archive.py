@@ -10,13 +10,15 @@ from core.eventlog.topics import LOGS_TOPIC
 from core.ports import OutgoingRecord
 from core.protocol.logs import LogChunk, LogLine, encode_chunk
 from core.protocol.segments import decode_segment
+from infra.embedded import postgres
 from infra.memory.consumer import MemoryGroupConsumer
 from infra.memory.log import MemoryLog
 from infra.objects.filesystem import FilesystemObjects, ObjectStoreUnavailable
 from projections.log_archive import SEGMENT_BYTES, LogArchiver
 from projections.rebuild import Place
-from tests.integration.projections.conftest import NewPlace, count
+from tests.integration.projections.conftest import NewPlace, count, place_in
 from tests.support.histories import new_log
+from tests.support.servers import scratch_directory
 
 KEY = "us-east-0123456789abcdef/build/1"
 
@@ -97,6 +99,29 @@ def chunk(seq: int, last: bool = False, key: str = KEY, size: int = 10) -> LogCh
 def archive(new_place: NewPlace, tmp_path: Path) -> Archive:
     log = new_log()
     return Archive(log, new_place(log), tmp_path)
+
+
+def test_what_is_committed_outlives_a_killed_postgres(tmp_path: Path) -> None:
+    log = new_log()
+    with scratch_directory() as folder:
+        server = postgres.start(folder)
+        archive = Archive(log, place_in(server.dsn, log), tmp_path)
+        archive.write(chunk(0), chunk(1))
+        archive.run()
+        archive.archiver._close_segments(archive.connection, everything=True)
+        archive.archiver._commit(archive.consumer)
+        server.kill()
+        archive.kill()
+
+        server = postgres.start(folder)
+        archive.place = place_in(server.dsn, log)
+        archive.start()
+        archive.write(chunk(2, last=True))
+        archive.run()
+
+        assert archive.archived() == [0, 1, 2]
+        archive.kill()
+        server.kill()
 
 
 def test_finished_log_is_archived_whole_and_its_offset_committed(archive: Archive) -> None:
