@@ -111,6 +111,8 @@ class GatewayHouse:
         answer = self.api.post("/api/v1/apps", json={"name": name, "repository_url": url})
         assert answer.status_code == 201, answer.text
         self.api.headers["Sealane-Consistency"] = answer.headers["Sealane-Consistency"]
+        # Other clients don't know of this write; they find the app from now on.
+        assert self.api.get(f"/api/v1/apps/{name}").status_code == 200
         return name
 
     def new_run(self, app: str, *stages: StagePlan) -> str:
