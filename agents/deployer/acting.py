@@ -19,7 +19,7 @@ _UNKNOWN = TargetStatus()
 
 
 class Acting:
-    def __init__(self, targets: Targets, run_probes: RunProbes, reports: Reports) -> None:
+    def __init__(self, targets: Targets[Target], run_probes: RunProbes, reports: Reports) -> None:
         self._targets = targets
         self._run_probes = run_probes
         self._reports = reports

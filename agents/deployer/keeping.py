@@ -35,7 +35,7 @@ class _Said(NamedTuple):
 class Keeper:
     """One thread for all targets of a region."""
 
-    def __init__(self, targets: Targets, reports: Reports, resume_seconds: float = RESUME_SECONDS) -> None:
+    def __init__(self, targets: Targets[Target], reports: Reports, resume_seconds: float = RESUME_SECONDS) -> None:
         self._targets = targets
         self._reports = reports
         self._unreached = Unreached(resume_seconds)

@@ -12,7 +12,7 @@ from core.deployments.target_state import TargetStatus
 class TargetInstances:
     """See base.Instances. A place without a target has no instances; so has one of files."""
 
-    def __init__(self, targets: Targets) -> None:
+    def __init__(self, targets: Targets[Target]) -> None:
         self._targets = targets
 
     def of(self, place: Place) -> Sequence[Instance]:

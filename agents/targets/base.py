@@ -112,6 +112,10 @@ class Target(Protocol):
         """Called about every second: brings back what ended by itself, as the last order wants it. Must be quick."""
         ...
 
+
+class OwnTarget(Target, Protocol):
+    """One that runs on this machine, for whoever may end it."""
+
     def stop(self) -> None:
         """End everything that runs; the order stays, and keep() brings it back."""
         ...

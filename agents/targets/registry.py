@@ -3,31 +3,32 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from agents.targets.base import Order, Target, TargetFailed
 from agents.targets.place import Place
 from core.environments.settings import StaticTarget
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_Target = TypeVar("_Target", bound=Target, covariant=True)
 
 
-class Makers(NamedTuple):
+class Makers(NamedTuple, Generic[_Target]):
     """What opens a place as a target of each family."""
 
-    service: Callable[[Place], Target]
-    static: Callable[[Place], Target]
+    service: Callable[[Place], _Target]
+    static: Callable[[Place], _Target]
 
 
-class Targets:
+class Targets(Generic[_Target]):
     """One object for each target, for as long as this process lives; what a target knows is on disk."""
 
-    def __init__(self, root: Path, region: str, makers: Makers) -> None:
+    def __init__(self, root: Path, region: str, makers: Makers[_Target]) -> None:
         self._root = root / region
         self._makers = makers
-        self._opened: dict[tuple[Path, bool], Target] = {}
+        self._opened: dict[tuple[Path, bool], _Target] = {}
 
-    def of(self, order: Order) -> Target:
+    def of(self, order: Order) -> _Target:
         """The target that the order is for. Raises TargetFailed."""
         place = self.place(order.app, order.environment)
         static = isinstance(order.target, StaticTarget)
@@ -37,7 +38,7 @@ class Targets:
             raise TargetFailed("bad-target", detail)
         return self._open(place, static)
 
-    def find(self, app: str, environment: str) -> Target | None:
+    def find(self, app: str, environment: str) -> _Target | None:
         """A target that had an order once. Raises TargetFailed."""
         return self.at(self.place(app, environment))
 
@@ -45,7 +46,7 @@ class Targets:
         """Where there was an order once."""
         return [Place(path.parent) for path in sorted(self._root.glob("*/*/wish.json"))]
 
-    def at(self, place: Place) -> Target | None:
+    def at(self, place: Place) -> _Target | None:
         """The target there; None if it is gone meanwhile. Raises TargetFailed where its order can't be read."""
         kept = place.kept()
         return self._open(place, isinstance(kept.order.target, StaticTarget)) if kept is not None else None
@@ -56,7 +57,7 @@ class Targets:
                 raise TargetFailed("bad-target", f"'{name[:100]}' can't name a directory")
         return Place(self._root / app / environment)
 
-    def _open(self, place: Place, static: bool) -> Target:
+    def _open(self, place: Place, static: bool) -> _Target:
         key = (place.root, static)
         if key not in self._opened:
             self._opened[key] = (self._makers.static if static else self._makers.service)(place)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from agents.connectors.metrics import ConnectorMetrics
     from agents.targets.artifacts import Artifacts
-    from agents.targets.base import Target
+    from agents.targets.base import OwnTarget
     from agents.targets.containers import Engine
     from agents.targets.place import Place
     from agents.targets.registry import Targets
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 THREADS = 4
 
 
-def targets_of(settings: Settings, region: str, artifacts: "Artifacts | None" = None) -> "Targets":
+def targets_of(settings: Settings, region: str, artifacts: "Artifacts | None" = None) -> "Targets[OwnTarget]":
     from agents.targets.containers import Engine
     from agents.targets.registry import Makers, Targets
     from agents.targets.static import StaticSite
@@ -46,7 +46,7 @@ def release_files(settings: Settings) -> "Artifacts":
     return Artifacts(mirrors, object_store(settings).get)
 
 
-def _service(place: "Place", artifacts: "Artifacts", engine: "Engine") -> "Target":
+def _service(place: "Place", artifacts: "Artifacts", engine: "Engine") -> "OwnTarget":
     from agents.targets.compose import ComposeInstances
     from agents.targets.containers import Containers
     from agents.targets.docker import DockerInstances

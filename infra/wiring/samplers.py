@@ -13,6 +13,7 @@ from infra.wiring.parts import Loop, group_consumer
 if TYPE_CHECKING:
     from agents.connectors.metrics import ConnectorMetrics
     from agents.metrics.base import Instances
+    from agents.targets.base import Target
     from agents.targets.registry import Targets
     from core.ports import Producer
 
@@ -28,7 +29,7 @@ class SamplerParts(NamedTuple):
 
 
 def sampler_parts(
-    settings: Settings, region: str, targets: "Targets", producer: "Producer", metrics: "ConnectorMetrics"
+    settings: Settings, region: str, targets: "Targets[Target]", producer: "Producer", metrics: "ConnectorMetrics"
 ) -> SamplerParts:
     from agents.metrics.file_sd import FileSd
     from agents.metrics.of_targets import TargetInstances

@@ -9,7 +9,7 @@ from pathlib import Path
 import docker
 import httpx
 
-from agents.targets.base import Target
+from agents.targets.base import OwnTarget, Target
 from agents.targets.compose import ComposeInstances
 from agents.targets.containers import TARGET_LABEL, Containers, Engine
 from agents.targets.docker import DockerInstances
@@ -52,12 +52,12 @@ class DockerWorld(TargetWorld):
         self.engine = Engine()
         self._images: list[str] = []
 
-    def at(self, place: Place) -> Target:
+    def at(self, place: Place) -> OwnTarget:
         folders = ReleaseFolders(place.root / "releases", self.artifacts)
         containers = self.containers(place)
         drivers: dict[type, Driver] = {
             DockerTarget: DockerInstances(containers, self.engine),
-            ComposeTarget: ComposeInstances(folders, containers, self.engine),
+            ComposeTarget: ComposeInstances(place, folders, containers, self.engine),
         }
         return ServiceFleet(Fleet(place, drivers, Haproxy(place.root / "proxy", find_haproxy)))
 

@@ -16,6 +16,7 @@ from agents.deployer.hooking import Hooking
 from agents.deployer.hooks import Hooks
 from agents.deployer.keeping import Keeper
 from agents.deployer.reports import Reports
+from agents.targets.base import OwnTarget
 from agents.targets.probes import run_probes
 from agents.targets.registry import Makers, Targets
 from core.deployments import commands as c
@@ -53,7 +54,7 @@ class DeployerHouse:
         self._running: list[tuple[threading.Event, threading.Thread]] = []
 
     @property
-    def targets(self) -> Targets:
+    def targets(self) -> Targets[OwnTarget]:
         makers = Makers(service=lambda place: self.world.at(place), static=lambda place: self.world.at(place))
         return Targets(self.world.root / "targets", "us-east", makers)
 

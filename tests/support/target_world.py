@@ -6,14 +6,18 @@ import shutil
 import signal
 import tarfile
 import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Self
 
 import httpx
 import msgspec
 
 from agents.connectors.mirror import Mirrors
 from agents.targets.artifacts import Artifacts
-from agents.targets.base import Order, Target
+from agents.targets.base import Order, OwnTarget, Target
 from agents.targets.detached import Detached
 from agents.targets.fleet import Fleet
 from agents.targets.folders import ReleaseFolders
@@ -29,6 +33,7 @@ from core.environments.settings import Target as TargetSettings
 from infra.embedded.haproxy import find_haproxy
 from infra.objects.filesystem import FilesystemObjects
 from tests.support.git_repository import WorkTree
+from tests.support.servers import scratch_directory
 
 SERVICE = Path(__file__).with_name("tiny_service.py")
 HEALTH = Health(interval_seconds=0.2, timeout_seconds=2, start_timeout_seconds=20)
@@ -39,10 +44,14 @@ def never() -> bool:
     return False
 
 
-class TargetWorld:
-    """`root` is a scratch directory. Targets of one `name` are the same one, as another deployer would open it."""
+class TargetWorld(ABC):
+    """`root` is a scratch directory. Targets of one `name` are the same one, as another deployer would open it.
 
-    kind = ""
+    `kind` is that of the settings' targets.
+    """
+
+    kind: str
+    settings: TargetSettings
     # After how many questions an order is cut short.
     cuts: tuple[int, ...] = tuple(range(14))
     # What a deployer looks after on its own, and what ends when it stops everything.
@@ -56,31 +65,34 @@ class TargetWorld:
         self.opened: set[str] = set()
         self._actions = 0
 
-    @property
-    def settings(self) -> TargetSettings:
-        raise NotImplementedError
+    @classmethod
+    @contextmanager
+    def scratch(cls) -> Iterator[Self]:
+        """In a directory of its own; in the end nothing is left."""
+        with scratch_directory() as root, closing(cls(root)) as made:
+            yield made
 
     def place(self, name: str = "target") -> Place:
         self.opened.add(name)
         return Place(self.root / name)
 
-    def at(self, place: Place) -> Target:
-        raise NotImplementedError
+    @abstractmethod
+    def at(self, place: Place) -> OwnTarget: ...
 
-    def target(self, name: str = "target") -> Target:
+    def target(self, name: str = "target") -> OwnTarget:
         return self.at(self.place(name))
 
+    @abstractmethod
     def visit(self, target: Target) -> str:
         """The release that answers a user."""
-        raise NotImplementedError
 
+    @abstractmethod
     def break_it(self, target: Target) -> None:
         """Take away what serves users, behind the target's back."""
-        raise NotImplementedError
 
+    @abstractmethod
     def broken_release(self, name: str) -> Release:
         """One that can't ever serve."""
-        raise NotImplementedError
 
     def missing(self, artifact: Artifact) -> Artifact:
         """One like it that does not exist."""
@@ -133,7 +145,7 @@ class ProcessWorld(TargetWorld):
     kind = "process"
     settings = PROCESS
 
-    def at(self, place: Place) -> Target:
+    def at(self, place: Place) -> OwnTarget:
         processes = Processes(place.root, ReleaseFolders(place.root / "releases", self.artifacts))
         return ServiceFleet(Fleet(place, {ProcessTarget: processes}, Haproxy(place.root / "proxy", find_haproxy)))
 
@@ -156,11 +168,11 @@ class StaticWorld(TargetWorld):
     kind = "static"
     has_instances = False
 
-    @property
-    def settings(self) -> TargetSettings:
-        return StaticTarget(link=str(self.root / "www"), source="site")
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.settings = StaticTarget(link=str(root / "www"), source="site")
 
-    def at(self, place: Place) -> Target:
+    def at(self, place: Place) -> OwnTarget:
         return StaticSite(place, self.artifacts)
 
     def visit(self, target: Target) -> str:

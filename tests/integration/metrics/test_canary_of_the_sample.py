@@ -13,7 +13,7 @@ from agents.metrics.of_targets import TargetInstances
 from agents.metrics.prometheus import Prometheus
 from agents.metrics.sampling import Sample, Sampling, Sources
 from agents.metrics.scraper import Scraper
-from agents.targets.base import Target
+from agents.targets.base import OwnTarget
 from agents.targets.probes import run_probes
 from agents.targets.registry import Makers, Targets
 from core.deployments.events import SampleRequested
@@ -42,7 +42,7 @@ class Stage:
         self.instances = instances
 
     @property
-    def target(self) -> Target:
+    def target(self) -> OwnTarget:
         return self._world.target("us-east/shop/production")
 
     def release(self, name: str, **fault: Any) -> Release:

@@ -73,12 +73,6 @@ class SimulatedTarget:
         self._reach()
         self._site.tend()
 
-    def stop(self) -> None:
-        raise NotImplementedError("nobody stops a simulated target")
-
-    def remove(self) -> None:
-        raise NotImplementedError("nobody removes a simulated target")
-
     def _change(self, order: Order, interrupted: Interrupted, change: Callable[[], None]) -> None:
         """Raises StaleEpoch, or Superseded where somebody asked for something newer."""
         self._reach()
