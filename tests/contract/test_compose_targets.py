@@ -6,17 +6,12 @@ import pytest
 
 from tests.contract.target_suite import TargetContract
 from tests.support.container_world import ComposeWorld
-from tests.support.servers import scratch_directory
 
 
 @pytest.fixture
 def world(docker_host: str) -> Iterator[ComposeWorld]:
-    with scratch_directory() as root:
-        made = ComposeWorld(root)
-        try:
-            yield made
-        finally:
-            made.close()
+    with ComposeWorld.scratch() as made:
+        yield made
 
 
 class TestComposeTargets(TargetContract):

@@ -6,17 +6,12 @@ import pytest
 
 from tests.contract.target_suite import TargetContract
 from tests.support.container_world import DockerWorld
-from tests.support.servers import scratch_directory
 
 
 @pytest.fixture
 def world(docker_host: str) -> Iterator[DockerWorld]:
-    with scratch_directory() as root:
-        made = DockerWorld(root)
-        try:
-            yield made
-        finally:
-            made.close()
+    with DockerWorld.scratch() as made:
+        yield made
 
 
 class TestDockerTargets(TargetContract):

@@ -16,7 +16,6 @@ from agents.executors.processes import stat_fields
 from agents.targets.base import Order, StaleEpoch, Superseded, TargetFailed
 from agents.targets.detached import Detached
 from core.deployments.target_state import InstanceSet
-from tests.support.servers import scratch_directory
 from tests.support.sources import ROOT
 from tests.support.target_world import PROCESS, ProcessWorld, by_set, instance_pids, instance_set, never
 from tests.support.traffic import Traffic
@@ -24,12 +23,8 @@ from tests.support.traffic import Traffic
 
 @pytest.fixture
 def world() -> Iterator[ProcessWorld]:
-    with scratch_directory() as root:
-        made = ProcessWorld(root)
-        try:
-            yield made
-        finally:
-            made.close()
+    with ProcessWorld.scratch() as made:
+        yield made
 
 
 def test_deployer_killed_anywhere_and_another_one_ends_in_the_same_state(world: ProcessWorld) -> None:

@@ -16,19 +16,14 @@ from agents.targets.process import Processes
 from agents.targets.service import ServiceFleet
 from core.environments.settings import HeaderRoute, ProcessTarget
 from infra.embedded.haproxy import find_haproxy
-from tests.support.servers import scratch_directory
 from tests.support.target_world import PROCESS, ProcessWorld, by_set, instance_set, never
 from tests.support.traffic import Traffic
 
 
 @pytest.fixture
 def world() -> Iterator[ProcessWorld]:
-    with scratch_directory() as root:
-        made = ProcessWorld(root)
-        try:
-            yield made
-        finally:
-            made.close()
+    with ProcessWorld.scratch() as made:
+        yield made
 
 
 @pytest.mark.parametrize(("stable", "canary"), [(1, 1), (3, 1), (2, 3)])
