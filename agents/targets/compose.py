@@ -15,9 +15,10 @@ from typing import Any
 
 from agents.environment import machine_environment
 from agents.targets.base import ServiceTarget, TargetFailed
-from agents.targets.containers import Containers, Engine
+from agents.targets.containers import ContainerInstances, Containers, Engine
 from agents.targets.folders import ReleaseFolders
 from agents.targets.instances import Instance
+from agents.targets.place import Place
 from core.environments.release import Release
 from core.environments.settings import ComposeTarget
 
@@ -28,12 +29,13 @@ COMMAND_SECONDS = 900.0
 _ENGINE_VARIABLES = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONFIG", "HOME")
 
 
-class ComposeInstances:
+class ComposeInstances(ContainerInstances):
     """See instances.Driver."""
 
-    def __init__(self, folders: ReleaseFolders, containers: Containers, engine: Engine) -> None:
+    def __init__(self, place: Place, folders: ReleaseFolders, containers: Containers, engine: Engine) -> None:
+        super().__init__(containers)
+        self._place = place
         self._folders = folders
-        self._containers = containers
         self._engine = engine
 
     def prepare(self, set_name: str, release: Release, target: ServiceTarget) -> None:
@@ -73,37 +75,18 @@ class ComposeInstances:
         )
         self._containers.forget_states()
 
-    def runs(self, instance: Instance) -> bool:
-        return self._containers.runs(instance)
-
-    def tidy(self, instance: Instance) -> None:
-        """The file's `logging` says what is kept."""
-
-    def said(self, instance: Instance) -> str:
-        return self._containers.said(instance)
-
-    def ask_to_stop(self, instance: Instance) -> None:
-        self._containers.ask_to_stop(instance)
-
-    def kill(self, instance: Instance) -> None:
-        self._containers.remove(instance)
-
-    def forget(self, instance: Instance) -> None:
-        """Removed with its container."""
-
     def stop_rest(self) -> None:
         for container in self._helpers(self._prefix):
             container.stop()
 
     def clean(self, used: Mapping[str, Release]) -> None:
         kept = {self._project(set_name) for set_name in used}
-        with self._engine.client() as client:
-            for container in client.containers.list(all=True, filters={"label": PROJECT_LABEL}):
-                if self._is_over(container.labels, kept):
-                    container.remove(force=True, v=True)
-            for network in client.networks.list(filters={"label": PROJECT_LABEL}):
-                if self._is_over(network.attrs.get("Labels") or {}, kept):
-                    network.remove()
+        for path in sorted(self._place.root.glob(f"{self._prefix}*.lock")):
+            if path.stem not in kept:
+                # Where somebody is at work still, he cleans up behind himself.
+                with self._place.unless_locked(path.name) as free:
+                    if free:
+                        self._remove(path.stem)
         self._folders.clean(used)
 
     @property
@@ -114,9 +97,13 @@ class ComposeInstances:
         """A set's name may hold what a project's must not."""
         return f"{self._prefix}{hashlib.sha256(set_name.encode()).hexdigest()[:8]}"
 
-    def _is_over(self, labels: Mapping[str, str], kept: set[str]) -> bool:
-        project = labels.get(PROJECT_LABEL, "")
-        return project.startswith(self._prefix) and project not in kept
+    def _remove(self, project: str) -> None:
+        ours = {"label": f"{PROJECT_LABEL}={project}"}
+        with self._engine.client() as client:
+            for container in client.containers.list(all=True, filters=ours):
+                container.remove(force=True, v=True)
+            for network in client.networks.list(filters=ours):
+                network.remove()
 
     def _helpers(self, prefix: str) -> list[Any]:
         """The containers beside the instances."""
@@ -139,24 +126,31 @@ class ComposeInstances:
         *arguments: str,
         environment: Mapping[str, str] = {},
     ) -> str:
-        """What it printed. Values of the environment don't show in the list of processes."""
+        """What it printed. Values of the environment don't show in the list of processes.
+
+        One command at a time for each project: two that find the same container missing would both create it. The
+        program holds the lock as well, so that it counts when it outlives its deployer.
+        """
         file = self._file(release, target)
-        command = (*compose_command(), "-p", self._project(set_name), "-f", str(file), *arguments)
+        project = self._project(set_name)
+        command = (*compose_command(), "-p", project, "-f", str(file), *arguments)
         known = {name: os.environ[name] for name in _ENGINE_VARIABLES if name in os.environ}
         named = {"RELEASE": release.id, "VERSION": release.id}
-        try:
-            done = subprocess.run(
-                command,
-                cwd=file.parent,
-                env={**machine_environment(), **known, **release.config, **target.env, **named, **environment},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=COMMAND_SECONDS,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise TargetFailed("target-unavailable", f"compose could not do '{arguments[0]}': {error}") from error
+        with self._place.locked(f"{project}.lock") as lock:
+            try:
+                done = subprocess.run(
+                    command,
+                    cwd=file.parent,
+                    env={**machine_environment(), **known, **release.config, **target.env, **named, **environment},
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                    timeout=COMMAND_SECONDS,
+                    pass_fds=(lock,),
+                )
+            except (OSError, subprocess.TimeoutExpired) as error:
+                raise TargetFailed("target-unavailable", f"compose could not do '{arguments[0]}': {error}") from error
         if done.returncode:
             said = (done.stderr or done.stdout).strip()[-1000:]
             raise TargetFailed("target-unavailable", f"compose could not do '{arguments[0]}' of {release.id}: {said}")

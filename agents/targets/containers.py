@@ -119,5 +119,30 @@ class Containers:
                 raise
 
 
+class ContainerInstances:
+    """What a driver (see instances.Driver) does with an instance whose container is there."""
+
+    def __init__(self, containers: Containers) -> None:
+        self._containers = containers
+
+    def runs(self, instance: Instance) -> bool:
+        return self._containers.runs(instance)
+
+    def tidy(self, instance: Instance) -> None:
+        """The engine keeps the log, within the limits that it was told."""
+
+    def said(self, instance: Instance) -> str:
+        return self._containers.said(instance)
+
+    def ask_to_stop(self, instance: Instance) -> None:
+        self._containers.ask_to_stop(instance)
+
+    def kill(self, instance: Instance) -> None:
+        self._containers.remove(instance)
+
+    def forget(self, instance: Instance) -> None:
+        """Removed with its container."""
+
+
 def _words(error: Exception) -> str:
     return str(getattr(error, "explanation", None) or error)[:500]

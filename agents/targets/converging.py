@@ -70,13 +70,20 @@ class Convergence:
 
     def _prepare(self) -> None:
         """May take long: a repository far away, a large image."""
-        giving_way(self._order, self._interrupted, self._prepare_all)
+        giving_way(self._order, self._interrupted, self._prepare_all, self._tidy)
 
     def _prepare_all(self) -> None:
         driver = self._fleet.driver_of(self._order.target)
         for wished in self._order.wish.sets:
             if len(self._fleet.matching(self._order, wished)) < wished.replicas:
                 driver.prepare(wished.name, wished.release, self._order.service)
+
+    def _tidy(self) -> None:
+        """What was prepared in vain goes, now that nothing is added to it any more."""
+        with self._fleet.place.locked():
+            kept = self._fleet.place.kept()
+            if kept is not None:
+                self._fleet.driver_of(self._order.target).clean(self._fleet.used(kept.order))
 
     def _start(self, wished: InstanceSet, newly: bool) -> None:
         for instance in self._fleet.matching(self._order, wished):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.targets.base import ServiceTarget, TargetFailed
-from agents.targets.containers import Containers, Engine
+from agents.targets.containers import ContainerInstances, Containers, Engine
 from agents.targets.instances import Instance
 from core.environments.release import Release
 from core.environments.settings import DockerTarget
@@ -13,11 +13,11 @@ HOST = "127.0.0.1"
 LOG_LIMITS = {"max-size": "10m", "max-file": "2"}
 
 
-class DockerInstances:
+class DockerInstances(ContainerInstances):
     """See instances.Driver. An image is known by its id: a tag that was moved is refused."""
 
     def __init__(self, containers: Containers, engine: Engine) -> None:
-        self._containers = containers
+        super().__init__(containers)
         self._engine = engine
 
     def prepare(self, set_name: str, release: Release, target: ServiceTarget) -> None:
@@ -63,24 +63,6 @@ class DockerInstances:
                 detach=True,
             )
         self._containers.forget_states()
-
-    def runs(self, instance: Instance) -> bool:
-        return self._containers.runs(instance)
-
-    def tidy(self, instance: Instance) -> None:
-        """The engine limits its log."""
-
-    def said(self, instance: Instance) -> str:
-        return self._containers.said(instance)
-
-    def ask_to_stop(self, instance: Instance) -> None:
-        self._containers.ask_to_stop(instance)
-
-    def kill(self, instance: Instance) -> None:
-        self._containers.remove(instance)
-
-    def forget(self, instance: Instance) -> None:
-        """Removed with its container."""
 
     def stop_rest(self) -> None:
         """There is nothing beside them."""

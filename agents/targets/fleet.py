@@ -17,6 +17,7 @@ from agents.targets.instances import Driver, Instance, Instances, new_instance, 
 from agents.targets.place import Place
 from agents.targets.routing import new_plan, only_servers, server_name, with_ready
 from core.deployments.target_state import InstanceSet, SetStatus, TargetStatus
+from core.environments.release import Release
 
 FIRST_PAUSE_SECONDS = 0.5
 LAST_PAUSE_SECONDS = 30.0
@@ -42,6 +43,11 @@ class Fleet:
         if driver is None:
             raise TargetFailed("bad-target", f"this deployer has no targets of kind {type(target).__name__}")
         return driver
+
+    def used(self, order: Order) -> dict[str, Release]:
+        """The sets that the order wishes or that have instances still."""
+        wished = {each.name: each.release for each in order.wish.sets}
+        return wished | {each.set_name: each.release for each in self.instances.all()}
 
     def plan(self, order: Order) -> Plan:
         """The plan in use, or the first one."""

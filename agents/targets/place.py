@@ -95,17 +95,44 @@ class Place:
             shutil.rmtree(self.root, ignore_errors=True)
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Excludes every other deployer and thread; the kernel gives the lock back when its holder dies."""
+    def locked(self, name: str = "lock") -> Iterator[int]:
+        """Excludes every other deployer and thread; the kernel gives the lock back when its holder dies, and all to
+        whom it handed the descriptor."""
+        descriptor = self._locked_file(self.root / name, fcntl.LOCK_EX)
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise TargetFailed("target-unavailable", f"{self.root} can't be used: {error.strerror}") from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
+            yield descriptor
         finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def unless_locked(self, name: str) -> Iterator[bool]:
+        """Whether nobody held it; then the lock, which is forgotten in the end."""
+        try:
+            descriptor = self._locked_file(self.root / name, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        try:
+            yield True
+            (self.root / name).unlink(missing_ok=True)
+        finally:
+            os.close(descriptor)
+
+    def _locked_file(self, path: Path, how: int) -> int:
+        while True:
+            try:
+                self.root.mkdir(parents=True, exist_ok=True)
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            except OSError as error:
+                raise TargetFailed("target-unavailable", f"{self.root} can't be used: {error.strerror}") from error
+            try:
+                fcntl.flock(descriptor, how)
+                if os.fstat(descriptor).st_nlink:
+                    return descriptor
+            except BaseException:
+                os.close(descriptor)
+                raise
+            # Its last holder has removed it.
             os.close(descriptor)
 
 

@@ -10,7 +10,6 @@ from agents.targets.base import Interrupted, Order, Superseded
 from agents.targets.fleet import Fleet
 from agents.targets.instances import Instance
 from agents.targets.routing import only_servers, server_name, with_draining, without_empty
-from core.environments.release import Release
 
 POLL_SECONDS = 0.02
 
@@ -43,16 +42,12 @@ class Retirement:
             for instance in leaving:
                 end(self._fleet, instance)
             for driver in drivers:
-                driver.clean(self._used())
+                driver.clean(self._fleet.used(self._order))
 
     def _right(self) -> AbstractContextManager[None]:
         if self._interrupted():
             raise Superseded(f"{self._order.where}: action {self._order.action} is no longer wanted")
         return self._fleet.place.guarded(self._order.fence)
-
-    def _used(self) -> dict[str, Release]:
-        wished = {each.name: each.release for each in self._order.wish.sets}
-        return wished | {each.set_name: each.release for each in self._fleet.instances.all()}
 
     def _idle(self, names: set[str]) -> bool:
         busy = any(each.busy for each in self._fleet.proxy.look().servers if each.name in names)

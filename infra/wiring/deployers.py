@@ -63,7 +63,7 @@ def _service(place: "Place", artifacts: "Artifacts", engine: "Engine") -> "OwnTa
     drivers: dict[type, Driver] = {
         ProcessTarget: Processes(place.root, folders),
         DockerTarget: DockerInstances(containers, engine),
-        ComposeTarget: ComposeInstances(folders, containers, engine),
+        ComposeTarget: ComposeInstances(place, folders, containers, engine),
     }
     return ServiceFleet(Fleet(place, drivers, Haproxy(place.root / "proxy", haproxy_binary)))
 

@@ -1,37 +1,30 @@
 """What is particular to targets of containers."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import msgspec
 import pytest
 
-from agents.targets.base import TargetFailed
+from agents.targets.base import Superseded, TargetFailed
 from core.environments.release import Artifact
 from core.environments.settings import ComposeTarget, DockerTarget
 from tests.support.container_world import ComposeWorld, DockerWorld
-from tests.support.servers import scratch_directory
 from tests.support.target_world import by_set, instance_set, never
 
 
 @pytest.fixture
 def root_world(docker_host: str) -> Iterator[DockerWorld]:
-    with scratch_directory() as root:
-        made = DockerWorld(root)
-        try:
-            yield made
-        finally:
-            made.close()
+    with DockerWorld.scratch() as made:
+        yield made
 
 
 @pytest.fixture
 def compose_world(docker_host: str) -> Iterator[ComposeWorld]:
-    with scratch_directory() as root:
-        made = ComposeWorld(root)
-        try:
-            yield made
-        finally:
-            made.close()
+    with ComposeWorld.scratch() as made:
+        yield made
 
 
 def test_container_is_limited_labelled_and_told_who_it_is(root_world: DockerWorld) -> None:
@@ -132,6 +125,37 @@ def test_file_or_service_that_is_not_there_is_named(
         compose_world.target().converge(order, never)
 
     assert refused.value.code == code
+
+
+def test_deployer_that_lost_its_order_and_the_next_one_bring_up_the_same_project(compose_world: ComposeWorld) -> None:
+    world = compose_world
+    order = world.order(instance_set(world.release("v1")))
+
+    with ThreadPoolExecutor(3) as deployers:
+        states = list(deployers.map(lambda _: world.target().converge(order, never), range(3)))
+
+    assert [by_set(each) for each in states] == [{"v1": (1, 100)}] * 3
+    assert stores(world) == ["running"]
+
+
+def test_nothing_stays_of_what_was_brought_up_in_vain(compose_world: ComposeWorld) -> None:
+    world, target = compose_world, compose_world.target()
+    v1, v2 = world.release("v1"), world.release("v2")
+    target.converge(world.order(instance_set(v1)), never)
+
+    def prepares() -> bool:
+        return len(list(world.root.glob("target/*.lock"))) == 2
+
+    with pytest.raises(Superseded):
+        target.converge(world.order(instance_set(v1), instance_set(v2, 1, 0)), prepares)
+    target.converge(world.order(instance_set(v1)), never)
+    for thread in threading.enumerate():
+        if thread.name == "giving-way":
+            thread.join()
+
+    assert by_set(target.status()) == {"v1": (1, 100)}
+    assert stores(world) == ["running"]
+    assert len(list(world.root.glob("target/*.lock"))) == 1
 
 
 def test_environment_moves_from_one_kind_of_containers_to_another(compose_world: ComposeWorld) -> None:
