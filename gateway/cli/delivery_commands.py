@@ -2,7 +2,7 @@
 
 import typer
 
-from gateway.cli import environments, rollouts
+from gateway.cli import environments, freezes, rollouts
 from gateway.cli.analysis import analysis
 from gateway.cli.approvals import approvals, approve
 from gateway.cli.deployments import deployments
@@ -19,7 +19,8 @@ def add_delivery(cli: typer.Typer) -> None:
         cli.command()(command)
     cli.add_typer(deployments, name="deployments")
     cli.add_typer(releases, name="releases")
-    cli.command()(environments.freeze)
-    cli.command()(environments.unfreeze)
+    cli.command()(freezes.freeze)
+    cli.command()(freezes.unfreeze)
+    cli.command()(freezes.override)
     cli.add_typer(environments.quarantine, name="quarantine")
     cli.add_typer(analysis, name="analysis")

@@ -1,7 +1,6 @@
-"""`sealane envs`: what is deployed where, since when, by whom, from which commit; freezing, and quarantine."""
+"""`sealane envs`: what is deployed where, since when, by whom, from which commit; and quarantine."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -11,7 +10,7 @@ from gateway.cli.completion import app_names, environment_names
 from gateway.cli.context import AsJson, client
 from gateway.cli.errors import CliError, Exit
 from gateway.cli.groups import OfApp
-from gateway.cli.output import age, console, print_done, print_json, print_rows
+from gateway.cli.output import console, print_done, print_json, print_rows
 from gateway.cli.rollouts import App, EnvironmentName, Regions
 
 Json = dict[str, Any]
@@ -134,30 +133,6 @@ def _history(app: str, environment: str, limit: int, as_json: bool) -> None:
     return print_rows(rows, columns, "nothing was deployed yet")
 
 
-def freeze(
-    app: App,
-    environment: EnvironmentName,
-    reason: Annotated[str, typer.Option(help="For those who wait.")],
-    until: Annotated[str, typer.Option(help="When it ends by itself, as 2026-12-24T18:00:00+01:00.")] = "",
-    hours: Annotated[float, typer.Option(help="Or after so many hours.", min=0)] = 0,
-    regions: Regions = None,
-    as_json: AsJson = False,
-) -> None:
-    """Let no deployment begin in an environment; rollbacks go through."""
-    if until and hours:
-        raise CliError("choose one of --until and --hours", Exit.USAGE, "options-conflict")
-    ends = (datetime.now(UTC) + timedelta(hours=hours)).isoformat() if hours else until
-    body = {"reason": reason, "until": ends, "regions": regions or []}
-    answer = client().post(f"{_path(app, environment)}/freeze", {key: value for key, value in body.items() if value})
-    print_done(answer, as_json, f"{app}/{environment} is frozen{f', ends {age(ends)}' if ends else ''}: {reason}")
-
-
-def unfreeze(app: App, environment: EnvironmentName, regions: Regions = None, as_json: AsJson = False) -> None:
-    """Lift a freeze that was made by hand."""
-    answer = client().post(f"{_path(app, environment)}/unfreeze", {"regions": regions} if regions else {})
-    print_done(answer, as_json, f"{app}/{environment} is not frozen any more")
-
-
 @quarantine.callback()
 def list_quarantine(
     context: typer.Context,
@@ -198,10 +173,10 @@ def lift(
 ) -> None:
     """Let a release in again that was rolled back."""
     body = {"reason": reason, "regions": regions or []}
-    path = f"{_path(app, environment)}/quarantine/{quote(release)}/lift"
+    path = f"{environment_path(app, environment)}/quarantine/{quote(release)}/lift"
     answer = client().post(path, {key: value for key, value in body.items() if value})
     print_done(answer, as_json, f"{release} may be deployed to {app}/{environment} again")
 
 
-def _path(app: str, environment: str) -> str:
+def environment_path(app: str, environment: str) -> str:
     return f"/api/v1/apps/{quote(app)}/environments/{quote(environment)}"

@@ -1,5 +1,6 @@
 """`sealane logs`: a job's log, or all jobs of a run, from any line on, live with -f."""
 
+import json
 import sys
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ from gateway.cli.client import Client
 from gateway.cli.context import AsJson, RunArgument, client, find_run
 from gateway.cli.errors import CliError, Exit
 from gateway.cli.live import log_line, run_log
-from gateway.cli.output import console, print_json
+from gateway.cli.output import console
 
 Json = dict[str, Any]
 
@@ -34,10 +35,7 @@ def logs(
     if follow:
         lines = connection.events(f"{path}/stream", from_line=from_line)
         return _print_lines((line for _, line in lines), as_json)
-    text = connection.text(path, from_line=from_line, timestamps=timestamps)
-    sys.stdout.buffer.write(text)
-    sys.stdout.flush()
-    return None
+    return _write(connection, path, as_json, from_line=from_line, timestamps=timestamps)
 
 
 def _show_all(connection: Client, document: Json, follow: bool, as_json: bool) -> None:
@@ -45,17 +43,23 @@ def _show_all(connection: Client, document: Json, follow: bool, as_json: bool) -
         return _print_lines(run_log(connection, document["id"]), as_json)
     for job in _jobs(document):
         if job["attempt"]:
-            console.rule(job["name"], style="dim")
-            path = f"/api/v1/runs/{document['id']}/jobs/{quote(job['id'])}/attempts/latest/log"
-            sys.stdout.buffer.write(connection.text(path))
-            sys.stdout.flush()
+            if not as_json:
+                console.rule(job["name"], style="dim")
+            _write(connection, f"/api/v1/runs/{document['id']}/jobs/{quote(job['id'])}/attempts/latest/log", as_json)
     return None
+
+
+def _write(connection: Client, path: str, as_json: bool, **wanted: Any) -> None:
+    """What there is by now."""
+    sys.stdout.buffer.write(connection.text(path, format="ndjson" if as_json else "text", **wanted))
+    sys.stdout.flush()
 
 
 def _print_lines(lines: Iterator[Json], as_json: bool) -> None:
     for line in lines:
         if as_json:
-            print_json(line)
+            sys.stdout.write(f"{json.dumps(line, ensure_ascii=False)}\n")
+            sys.stdout.flush()
         else:
             console.print(log_line(line), soft_wrap=True)
 

@@ -33,21 +33,17 @@ environments:
 
 
 class Shop:
-    """An app with environments, and what people do with it. Every answer's token goes along with what follows."""
+    """An app with environments, and what people do with it."""
 
     def __init__(self, house: GatewayHouse, app: str) -> None:
         self.house = house
         self.app = app
         self.api = house.client(house.admin_token)
-        if token := house.api.headers.get("Sealane-Consistency"):
-            self.api.headers["Sealane-Consistency"] = token
         self.ok(self.api.put(f"/api/v1/apps/{app}/environments", content=DELIVERY))
 
     def ok(self, answer: httpx.Response) -> Json:
         assert answer.status_code < 300, answer.text
-        if token := answer.headers.get("Sealane-Consistency"):
-            self.api.headers["Sealane-Consistency"] = token
-        found: Json = answer.json()
+        found: Json = self.house.settled(answer).json()
         return found
 
     def post(self, path: str, **body: Any) -> Json:
@@ -103,11 +99,9 @@ def held(shop: Shop, rollout: str) -> Json:
 
 
 def person(house: GatewayHouse, name: str, *roles: str) -> httpx.Client:
-    house.api.post("/api/v1/principals", json={"name": name, "roles": list(roles)})
-    issued = house.api.post(f"/api/v1/principals/{name}/tokens", json={})
-    client = house.client(issued.json()["token"])
-    client.headers["Sealane-Consistency"] = issued.headers["Sealane-Consistency"]
-    return client
+    house.settled(house.api.post("/api/v1/principals", json={"name": name, "roles": list(roles)}))
+    issued = house.settled(house.api.post(f"/api/v1/principals/{name}/tokens", json={}))
+    return house.client(issued.json()["token"])
 
 
 def archive(files: dict[str, bytes]) -> bytes:

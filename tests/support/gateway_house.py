@@ -30,6 +30,7 @@ from core.protocol.logs import LogChunk, LogLine, StreamName, encode_chunk
 from core.runs.commands import COMMANDS as RUN_COMMANDS
 from core.runs.commands import FinishJob, PlanRun
 from core.runs.spec import LogSummary, Outcome
+from gateway.headers import CONSISTENCY_HEADER
 from infra.kafka.producer import KafkaProducer
 from infra.kafka.topics import apply
 from infra.keys import InstallationKey
@@ -106,18 +107,21 @@ class GatewayHouse:
         )
         self.producer.send_all([to_record(self.settings.topology, envelope)])
 
+    def settled(self, answer: httpx.Response) -> httpx.Response:
+        """What it wrote is in the views: whoever asks next sees it, whether or not they know of this answer."""
+        if token := answer.headers.get(CONSISTENCY_HEADER):
+            assert self.api.get("/api/v1/whoami", headers={CONSISTENCY_HEADER: token}).status_code == 200
+        return answer
+
     def new_app(self, name: str) -> str:
         url = "https://forge.example/acme/app.git"
         answer = self.api.post("/api/v1/apps", json={"name": name, "repository_url": url})
-        assert answer.status_code == 201, answer.text
-        self.api.headers["Sealane-Consistency"] = answer.headers["Sealane-Consistency"]
-        # Other clients don't know of this write; they find the app from now on.
-        assert self.api.get(f"/api/v1/apps/{name}").status_code == 200
+        assert self.settled(answer).status_code == 201, answer.text
         return name
 
     def new_run(self, app: str, *stages: StagePlan) -> str:
         """A planned run; without stages, one of a single job `build`."""
-        answer = self.api.post(f"/api/v1/apps/{app}/runs", json={})
+        answer = self.settled(self.api.post(f"/api/v1/apps/{app}/runs", json={}))
         assert answer.status_code == 201, answer.text
         run: str = answer.json()["run_id"]
         self.plan(run, *(stages or (stage("build"),)))

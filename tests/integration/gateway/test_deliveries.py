@@ -25,9 +25,8 @@ class Hook:
     def __init__(self, house: GatewayHouse, forge: str, name: str) -> None:
         self.house, self.forge, self.app = house, forge, name
         body = {"name": name, "repository_url": self._url(), "forge": forge}
-        answer = house.api.post("/api/v1/apps", json=body)
+        answer = house.settled(house.api.post("/api/v1/apps", json=body))
         assert answer.status_code == 201, answer.text
-        house.api.headers["Sealane-Consistency"] = answer.headers["Sealane-Consistency"]
         self._secret = house.api.get(f"/api/v1/apps/{name}/webhook").json()["secret"]
 
     def _url(self) -> str:

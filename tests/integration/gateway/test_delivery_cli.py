@@ -1,44 +1,20 @@
 """Delivery from the command line: what a person types, what they see, and what a script gets."""
 
 import io
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.console import Console
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 from gateway.cli.client import Client
-from gateway.cli.errors import CliError, Exit
+from gateway.cli.errors import Exit
 from gateway.cli.main import make_cli
 from gateway.cli.rollout_live import follow_rollout
 from tests.support.delivery_shop import Shop, held
 from tests.support.deployer_hand import DeployerHand
 from tests.support.gateway_house import GatewayHouse
-
-
-class Terminal:
-    """`sealane` as the administrator calls it."""
-
-    def __init__(self, house: GatewayHouse) -> None:
-        self._env = {"SEALANE_URL": house.settings.url, "SEALANE_TOKEN": house.admin_token, "COLUMNS": "200"}
-
-    def run(self, *words: str) -> Result:
-        return CliRunner().invoke(make_cli(), words, env=self._env)
-
-    def says(self, *words: str) -> str:
-        result = self.run(*words)
-        assert result.exit_code == 0, f"{result.output}{result.exception!r}"
-        return result.output
-
-    def json(self, *words: str) -> Any:
-        return json.loads(self.says(*words, "--json"))
-
-    def fails(self, *words: str) -> tuple[int, str]:
-        error = self.run(*words).exception
-        assert isinstance(error, CliError), error
-        return error.exit_code, error.code
+from tests.support.terminal import Terminal
 
 
 @pytest.fixture
@@ -125,6 +101,21 @@ def test_rollout_is_approved_by_its_app_or_by_its_name(shop: Shop, terminal: Ter
     assert "rejected" in terminal.says("approve", f"{shop.app}@1", "--reject")
     assert shop.rollout_when(rollout, state="finished")["outcome"] == "rejected"
     assert terminal.fails("approve", f"{shop.app}@1") == (Exit.REFUSED, "approval-not-pending")
+
+
+@pytest.mark.usefixtures("deployer")
+def test_what_waits_first_goes_through_a_freeze_by_override(
+    shop: Shop, terminal: Terminal, house: GatewayHouse
+) -> None:
+    first = shop.release(1)
+    override = ("override", shop.app, "staging", "--reason", "the shop is down")
+    terminal.says("freeze", shop.app, "staging", "--reason", "holidays")
+    assert terminal.fails(*override) == (Exit.REFUSED, "deployment-not-waiting")
+    rollout = shop.deploy("staging")
+    house.wait(lambda: bool(shop.place("staging")["queue"]))
+    assert terminal.fails(*override, "--region", "eu-west") == (Exit.REFUSED, "deployment-not-waiting")
+    assert terminal.says(*override) == f"{first} may go into {shop.app}/staging: the shop is down\n"
+    assert shop.rollout_when(rollout, state="finished")["outcome"] == "success"
 
 
 def test_freeze_says_why_and_ends(shop: Shop, terminal: Terminal) -> None:

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from core.pipeline.plan import StagePlan
-from tests.integration.gateway.test_delivery_cli import Terminal
 from tests.support.delivery_shop import Shop, person
 from tests.support.gateway_house import GatewayHouse, Hand, stage
+from tests.support.terminal import Terminal
 
 Json = dict[str, Any]
 LIVE: StagePlan = msgspec.structs.replace(stage("live"), environment="staging")
@@ -33,7 +33,7 @@ def test_stage_waits_for_a_freeze_and_a_rollout_for_the_stage(
     developer = person(house, f"{unique_name}-dev", "developer")
     assert developer.post(f"/api/v1{override}", json={"reason": "x"}).status_code == 403
     assert shop.refused(override.replace("live", "other"), reason="x") == (409, "deployment-not-waiting")
-    shop.post(override, reason="the shop is down")
+    assert "may go into" in terminal.says("override", shop.app, "staging", "--reason", "the shop is down")
     key = hand.take(run, "live")
     shop.post(f"/apps/{shop.app}/environments/staging/unfreeze")
     rollout = shop.deploy("staging")

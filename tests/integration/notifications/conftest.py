@@ -58,7 +58,7 @@ class Subscribed:
         self.name = name
         house.new_app(name)
         body = {"name": name, "kind": "webhook", "url": hook.url, "apps": [name], "types": list(types)}
-        answer = self._seen(house.api.post("/api/v1/subscriptions", json=body))
+        answer = self.house.settled(house.api.post("/api/v1/subscriptions", json=body))
         assert answer.status_code == 201, answer.text
 
     def get(self, path: str = "") -> Json:
@@ -68,16 +68,10 @@ class Subscribed:
         return found
 
     def post(self, path: str, body: Json | None = None) -> httpx.Response:
-        return self._seen(self.house.api.post(f"/api/v1/subscriptions/{self.name}{path}", json=body or {}))
+        return self.house.settled(self.house.api.post(f"/api/v1/subscriptions/{self.name}{path}", json=body or {}))
 
     def patch(self, body: Json) -> httpx.Response:
-        return self._seen(self.house.api.patch(f"/api/v1/subscriptions/{self.name}", json=body))
-
-    def _seen(self, answer: httpx.Response) -> httpx.Response:
-        """What comes next sees what was written here."""
-        if "Sealane-Consistency" in answer.headers:
-            self.house.api.headers["Sealane-Consistency"] = answer.headers["Sealane-Consistency"]
-        return answer
+        return self.house.settled(self.house.api.patch(f"/api/v1/subscriptions/{self.name}", json=body))
 
     def deliveries(self) -> list[Json]:
         """The oldest first."""
