@@ -40,7 +40,7 @@ def replay(
     if stream and verify:
         raise CliError("--verify is about all streams: leave the stream out", Exit.USAGE, "stream-not-wanted")
     settings = with_running_servers(settings_or_error())
-    report = Report(until=until)
+    report = Report()
     with long_work() as step:
         replay_log(settings, report, _time(until), _stream(stream), verify, step)
         if verify:

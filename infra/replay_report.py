@@ -15,7 +15,6 @@ from projections.verify import Verified
 class Report:
     """`views` is None where they were not compared, or could not be: `views_problem`."""
 
-    until: str = ""
     log: Replayed = field(default_factory=Replayed)
     log_seconds: float = 0.0
     views: Verified | None = None
@@ -78,8 +77,8 @@ class Report:
         )
         if found.compared:
             console.print(f"states of {found.compared} partitions compared with their snapshots; digest {found.digest}")
-        for partition in found.skipped:
-            console.print(f"{partition}: its snapshots are younger than {self.until}; no states compared", style="dim")
+        for words in found.skipped:
+            console.print(f"{words}; no states compared", style="dim", soft_wrap=True)
 
     def _show_views(self, views: Verified) -> None:
         what = f"views: {views.rows:,} rows compared in {self.view_seconds:.1f} s"

@@ -6,7 +6,7 @@ lost. `apply` steps are therefore the same for a decision just made and for an e
 
 import heapq
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -50,6 +50,10 @@ class LiveStream:
             self.state = self.kind.evolve(self.state, message)
 
 
+# What a restore goes on from; snapshots by other code are there and of no use.
+Beginning = Literal["first-event", "snapshots", "foreign-snapshots"]
+
+
 class PartitionState:
     """The streams of one (context, partition). `commands_next` and `events_next` are the next offsets to read."""
 
@@ -72,6 +76,7 @@ class PartitionState:
         self.checkpoint_at = EPOCH
         self.commands_end = 0
         self.restored_at = EPOCH
+        self.began_with: Beginning = "first-event"
         self._remembered_least = options.remembered_commands
         self._remembered_most = 2 * options.remembered_commands
         self._retention = timedelta(seconds=options.retention_seconds)

@@ -33,8 +33,9 @@ Place = tuple[str, int]
 
 @dataclass
 class Replayed:
-    """What came out. `digest` is over all states in order: equal for equal logs. `compared` counts partitions;
-    `skipped` are those whose snapshots are younger than `until`. `state` is that of the stream asked for."""
+    """What came out. `digest` is over all states in order: equal for equal logs. `compared` counts partitions whose
+    snapshots were; `skipped` says of others why not (those without any snapshot have nothing to compare). `state` is
+    that of the stream asked for."""
 
     events: int = 0
     streams: int = 0
@@ -46,7 +47,10 @@ class Replayed:
 
 
 class Replay:
-    """One pass over all events, or those recorded `until` then. `only` keeps the state of that stream."""
+    """One pass over all events, or those recorded `until` then. `only` keeps the state of that stream.
+
+    `options` are those of the live processors, by whose code version their snapshots are known.
+    """
 
     def __init__(
         self,
@@ -54,10 +58,10 @@ class Replay:
         topology: Topology,
         new_reader: Callable[[], LogReader],
         clock: Clock,
+        options: ProcessorOptions,
         until: datetime | None = None,
         only: Stream | None = None,
     ) -> None:
-        options = ProcessorOptions()
         if only is not None:
             options = replace(options, retention_seconds=FOREVER_SECONDS)
         self.result = Replayed()
@@ -130,7 +134,11 @@ class Replay:
         self._restorer.release()
         ahead = restored.events_next
         if ahead > at and self._until is not None:
-            self.result.skipped.append(f"{folded.events.topic}:{folded.partition}")
+            self._skip(folded, f"its snapshots are younger than {self._until}")
+            return
+        if restored.began_with == "foreign-snapshots":
+            self._skip(folded, "its snapshots were made by other code")
+        if restored.began_with != "snapshots":
             return
         if ahead > at:
             # The live processor made a new checkpoint meanwhile, or the log lost its end.
@@ -144,6 +152,9 @@ class Replay:
         difference = first_difference(folded, restored) if partition.whole else None
         if difference is not None:
             self._note([Fault(Position(*folded.events, at), "state-differs", difference)])
+
+    def _skip(self, state: PartitionState, reason: str) -> None:
+        self.result.skipped.append(f"{state.events.topic}:{state.partition}: {reason}")
 
     def _keep(self, state: PartitionState, digest: Callable[[bytes], None]) -> None:
         digest(state.image())

@@ -77,13 +77,16 @@ def load(state: PartitionState, latest: Mapping[bytes, bytes], kinds: Kinds, fin
         checkpoint = _decode_checkpoint(latest[CHECKPOINT_KEY])
         if checkpoint.fingerprint != fingerprint:
             log.warning("snapshots of %s:%d were made by other code; folding all events instead", *state.events)
+            state.began_with = "foreign-snapshots"
             return False
         found = {key.decode(): _decode_stream(value) for key, value in latest.items() if key != CHECKPOINT_KEY}
     except msgspec.DecodeError as error:
         log.warning(
             "snapshots of %s:%d can't be read by this code (%s); folding all events instead", *state.events, error
         )
+        state.began_with = "foreign-snapshots"
         return False
+    state.began_with = "snapshots"
     state.events_next = checkpoint.events_next
     state.head = checkpoint.chain
     state.recorded_at = checkpoint.recorded_at

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from agents.connectors.metrics import ConnectorMetrics
     from core.eventlog.envelope import Stream
     from core.ports import Producer
+    from processors.options import ProcessorOptions
     from processors.replay import Replay
     from processors.shell import Processor
     from projections.log_archive import LogArchiver
@@ -62,11 +63,17 @@ def log_reader(settings: Settings, client_id: str) -> KafkaLogReader:
     return KafkaLogReader(kafka(settings), client_id)
 
 
+def processor_options(settings: Settings) -> "ProcessorOptions":
+    from core.aggregates import AGGREGATES
+    from processors.code_version import code_version
+    from processors.options import ProcessorOptions
+
+    return ProcessorOptions(checkpoint_events=settings.snapshot_every_events, code_version=code_version(AGGREGATES))
+
+
 def make_processor(settings: Settings, instance: str) -> "Processor":
     """Instances with different names share the partitions; two with one name fence each other."""
     from core.aggregates import AGGREGATES, POLICIES
-    from processors.code_version import code_version
-    from processors.options import ProcessorOptions
     from processors.shell import Processor
 
     name = f"processor-{instance}"
@@ -78,7 +85,7 @@ def make_processor(settings: Settings, instance: str) -> "Processor":
         lambda: KafkaTransactionalProducer(kafka(settings), f"sealane-{name}"),
         lambda: KafkaLogReader(kafka(settings), f"{name}-restore", settled=True),
         SystemClock(),
-        ProcessorOptions(checkpoint_events=settings.snapshot_every_events, code_version=code_version(AGGREGATES)),
+        processor_options(settings),
     )
 
 
@@ -92,6 +99,7 @@ def replaying(settings: Settings, until: datetime | None, only: "Stream | None")
         settings.topology,
         lambda: KafkaLogReader(kafka(settings), "sealane-replay", settled=True),
         SystemClock(),
+        processor_options(settings),
         until,
         only,
     )

@@ -10,6 +10,7 @@ from infra.memory.reader import MemoryLogReader
 from infra.objects.filesystem import FilesystemObjects
 from processors.export.check import ExportCheck
 from processors.kinds import Kinds
+from processors.options import ProcessorOptions
 from processors.replay import Replay
 from tests.replay.recorded import EXPORT, HISTORIES, STATES, VIEWS, restored, states, topology_of, views
 
@@ -29,7 +30,9 @@ def test_export_of_the_history_is_whole(history: Path) -> None:
 @history
 def test_replayed_history_has_no_fault(history: Path) -> None:
     log, topology = restored(history), topology_of(history)
-    replay = Replay(Kinds(AGGREGATES, POLICIES), topology, lambda: MemoryLogReader(log, settled=True), log.clock)
+    replay = Replay(
+        Kinds(AGGREGATES, POLICIES), topology, lambda: MemoryLogReader(log, settled=True), log.clock, ProcessorOptions()
+    )
     assert replay.run(verify=True).faults == []
 
 

@@ -19,7 +19,7 @@ def house(kafka_template: Path, postgres: str, tmp_path_factory: pytest.TempPath
     with (
         embedded_kafka(kafka_template) as bootstrap_servers,
         fresh_database(postgres) as database_url,
-        GatewayHouse(bootstrap_servers, database_url, folder) as running,
+        GatewayHouse(bootstrap_servers, database_url, folder, snapshot_every_events=50) as running,
     ):
         yield running
 

@@ -29,6 +29,7 @@ from processors.export.manifest import (
 )
 from processors.export.segments import decode_records, digest, encode_records
 from processors.kinds import Kinds
+from processors.options import ProcessorOptions
 from processors.replay import Replay
 from tests.support.histories import new_log, stage
 from tests.support.household import TOPOLOGY
@@ -113,7 +114,9 @@ def test_states_of_the_restored_log_are_the_same(site: Site) -> None:
 
     def digest_of(log: MemoryLog) -> str:
         kinds = Kinds(AGGREGATES, POLICIES)
-        found = Replay(kinds, TOPOLOGY, lambda: MemoryLogReader(log, "x", settled=True), log.clock).run(verify=True)
+        found = Replay(
+            kinds, TOPOLOGY, lambda: MemoryLogReader(log, "x", settled=True), log.clock, ProcessorOptions()
+        ).run(verify=True)
         assert found.faults == []
         return found.digest
 
