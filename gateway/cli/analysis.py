@@ -1,6 +1,6 @@
 """`sealane analysis replay`: what other thresholds would have said of a deployment's samples."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -8,6 +8,7 @@ from gateway.cli.client import Client
 from gateway.cli.context import AsJson, client
 from gateway.cli.errors import CliError, Exit
 from gateway.cli.output import console, print_json
+from gateway.cli.rollout_names import Environment, Where, document_of
 
 Json = dict[str, Any]
 analysis = typer.Typer(help="The samples of deployments, judged again.", no_args_is_help=True)
@@ -21,33 +22,77 @@ def group() -> None:
 
 @analysis.command()
 def replay(
-    deployment: Annotated[str, typer.Argument(help="The deployment's id.")],
+    name: Where,
+    environment: Environment = "",
     most: Annotated[Limits, typer.Option("--max", help="check=value: another upper limit; repeat for more.")] = None,
     least: Annotated[Limits, typer.Option("--min", help="check=value: another lower limit; repeat for more.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Judge a deployment's samples again, with its own limits or with others.
+    """Judge the samples of a deployment (or of each of a rollout's) again, with its own limits or with others.
 
     Fails where the same limits give another verdict than was given then.
     """
-    from core.analysis.replay import judge_again, recorded_verdict, with_changes
-    from core.deployments.events import DeploymentRequested
-
     changes: dict[str, dict[str, float]] = {}
     for field, pairs in (("max", most or []), ("min", least or [])):
         for name, value in _limits(pairs):
             changes.setdefault(name, {})[field] = value
-    events = _events(client(), deployment)
+    connection = client()
+    document = document_of(connection, name, environment)
+    if "placements" not in document:
+        judged = [_judged(connection, document["id"], changes)]
+        print_json(judged[0].document()) if as_json else judged[0].tell()
+    else:
+        begun = [each for each in document["placements"] if each["deployment_id"]]
+        judged = [_judged(connection, each["deployment_id"], changes) for each in begun]
+        regions = [each["region"] for each in begun]
+        _tell_all(list(zip(regions, judged, strict=True)), as_json)
+    if not changes and not all(each.same for each in judged):
+        raise typer.Exit(Exit.RUN_FAILED)
+
+
+class _Judged(NamedTuple):
+    """The verdict that was given, and today's."""
+
+    then: Any
+    now: Any
+
+    @property
+    def same(self) -> bool:
+        then, now = self
+        return bool((then.outcome, then.code, then.sample) == (now.outcome, now.code, now.sample))
+
+    def document(self) -> Json:
+        import msgspec
+
+        then, now = msgspec.to_builtins(self.then), msgspec.to_builtins(self.now)
+        return {"recorded": then, "replayed": now, "same": self.same}
+
+    def tell(self) -> None:
+        console.print(f"then: {_words(self.then)}", soft_wrap=True)
+        console.print(f"now:  {_words(self.now)}{' (the same)' if self.same else ''}", soft_wrap=True)
+
+
+def _judged(connection: Client, deployment: str, changes: dict[str, dict[str, float]]) -> _Judged:
+    """Raises CliError."""
+    from core.analysis.replay import judge_again, recorded_verdict, with_changes
+    from core.deployments.events import DeploymentRequested
+
+    events = _events(connection, deployment)
     requested = next(event for event in events if isinstance(event, DeploymentRequested))
     try:
         checks = with_changes(requested.settings.analysis.checks, changes)
     except ValueError as error:
         raise CliError(str(error), Exit.INVALID_INPUT, "check-unknown") from error
-    then, now = recorded_verdict(events), judge_again(checks, events)
-    same = (then.outcome, then.code, then.sample) == (now.outcome, now.code, now.sample)
-    _tell(then, now, same, as_json)
-    if not changes and not same:
-        raise typer.Exit(Exit.RUN_FAILED)
+    return _Judged(recorded_verdict(events), judge_again(checks, events))
+
+
+def _tell_all(judged: list[tuple[str, _Judged]], as_json: bool) -> None:
+    if as_json:
+        return print_json({"items": [{"region": region, **each.document()} for region, each in judged]})
+    for region, each in judged:
+        console.print(f"{region}:")
+        each.tell()
+    return None
 
 
 def _limits(pairs: list[str]) -> list[tuple[str, float]]:
@@ -62,12 +107,11 @@ def _limits(pairs: list[str]) -> list[tuple[str, float]]:
 
 
 def _events(connection: Client, deployment: str) -> list[Any]:
-    """All of the deployment's events, typed, in order. Raises CliError."""
+    """All of the deployment's events, typed, in order."""
     import msgspec
 
     from core.deployments.events import EVENTS
 
-    connection.get(f"/api/v1/deployments/{deployment}")
     found: list[Json] = []
     cursor: str | None = None
     while True:
@@ -80,16 +124,6 @@ def _events(connection: Client, deployment: str) -> list[Any]:
         EVENTS.decode(each["type"], each["schema_version"], msgspec.json.encode(each["data"]))
         for each in reversed(found)
     ]
-
-
-def _tell(then: Any, now: Any, same: bool, as_json: bool) -> None:
-    import msgspec
-
-    if as_json:
-        return print_json({"recorded": msgspec.to_builtins(then), "replayed": msgspec.to_builtins(now), "same": same})
-    console.print(f"then: {_words(then)}", soft_wrap=True)
-    console.print(f"now:  {_words(now)}{' (the same)' if same else ''}", soft_wrap=True)
-    return None
 
 
 def _words(verdict: Any) -> str:

@@ -226,11 +226,12 @@ def _replayed(place: House) -> str:
         replay_log(place.settings, report, None, None, True, step)
         compare_views(place.settings, report, None, step)
     expect(report.holds, f"the replay found {report.log.faults or report.views_problem or report.views}")
+    expect(report.log.compared > 0 and not report.log.skipped, f"snapshots were not compared: {report.log.skipped}")
     assert report.views is not None
     events, rows = report.log.events, report.views.rows
     return (
-        f"replay --verify: {events:,} events folded at {events / report.log_seconds:,.0f}/s, every chain and snapshot "
-        f"holds; {rows:,} rows of the views projected again and compared in {report.view_seconds:.0f} s "
+        f"replay --verify: {events:,} events folded at {events / report.log_seconds:,.0f}/s, every chain holds, "
+        f"and so do the snapshots of {report.log.compared} partitions; {rows:,} rows of the views projected again and compared in {report.view_seconds:.0f} s "
         f"({rows / report.view_seconds:,.0f}/s), none differs"
     )
 

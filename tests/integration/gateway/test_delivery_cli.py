@@ -160,6 +160,8 @@ def test_samples_are_judged_again(shop: Shop, terminal: Terminal, deployer: Depl
     same = terminal.json("analysis", "replay", deployment)
     assert same["same"]
     assert (same["replayed"]["outcome"], same["replayed"]["check"]) == ("breach", "error-rate")
+    assert terminal.json("analysis", "replay", f"{shop.app}@2")["items"] == [{"region": "us-east", **same}]
+    assert terminal.says("analysis", "replay", f"{shop.app}@2").startswith("us-east:\nthen: breach after ")
     other = terminal.json("analysis", "replay", deployment, "--max", "error-rate=0.9")
     assert (other["same"], other["replayed"]["outcome"]) == (False, "open")
     assert terminal.fails("analysis", "replay", deployment, "--max", "p99=1") == (Exit.INVALID_INPUT, "check-unknown")
