@@ -34,8 +34,8 @@ def replay(
     """
     changes: dict[str, dict[str, float]] = {}
     for field, pairs in (("max", most or []), ("min", least or [])):
-        for name, value in _limits(pairs):
-            changes.setdefault(name, {})[field] = value
+        for check, value in _limits(pairs):
+            changes.setdefault(check, {})[field] = value
     connection = client()
     document = document_of(connection, name, environment)
     if "placements" not in document:

@@ -1,6 +1,7 @@
 """The CLI's HTTP client: finds the installation and the token, speaks JSON and SSE, turns problems into CliError.
 
-What it wrote it sees: the consistency token of an answer goes back with every later request.
+What it wrote it sees: the consistency token of an answer goes back with every later request. So does the next command,
+which knows of no token: a write returns when the views have it, or lag behind for long.
 
 Where it connects: SEALANE_URL and SEALANE_TOKEN, else the newest of `.sealane/client.json` here or in a parent
 folder and `client.json` in the user's configuration folder (`sealane login` is a later issue; `up` writes it).
@@ -11,7 +12,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,9 @@ class Client:
 
     def _call(self, method: str, path: str, **kwargs: Any) -> Any:
         response = self._send(method, path, **kwargs)
+        if method != "GET" and CONSISTENCY_HEADER in response.headers:
+            with suppress(httpx.TransportError):
+                self._http.get("/api/v1/whoami", headers=self._consistency)
         if not response.content:
             return None
         answer = response.json()

@@ -230,9 +230,9 @@ def _replayed(place: House) -> str:
     assert report.views is not None
     events, rows = report.log.events, report.views.rows
     return (
-        f"replay --verify: {events:,} events folded at {events / report.log_seconds:,.0f}/s, every chain holds, "
-        f"and so do the snapshots of {report.log.compared} partitions; {rows:,} rows of the views projected again and compared in {report.view_seconds:.0f} s "
-        f"({rows / report.view_seconds:,.0f}/s), none differs"
+        f"replay --verify: {events:,} events folded at {events / report.log_seconds:,.0f}/s, every chain holds, and so "
+        f"do the snapshots of {report.log.compared} partitions; {rows:,} rows of the views projected anew and compared "
+        f"in {report.view_seconds:.0f} s ({rows / report.view_seconds:,.0f}/s), none differs"
     )
 
 
