@@ -183,10 +183,11 @@ class Worker:
     def fence(self) -> bool:
         """Called now and then: after too long a silence the leases are somebody else's. Whether jobs were killed:
         the next hello says so."""
-        if not self._jobs or self.silent_seconds() <= self._lost_after_seconds:
+        living = [attempt_key for attempt_key, job in self._jobs.items() if not job.abandoned]
+        if not living or self.silent_seconds() <= self._lost_after_seconds:
             return False
-        log.error("no word from the hub for %.0f s: killing %d jobs", self.silent_seconds(), len(self._jobs))
-        for attempt_key in list(self._jobs):
+        log.error("no word from the hub for %.0f s: killing %d jobs", self.silent_seconds(), len(living))
+        for attempt_key in living:
             self._abandon(attempt_key, "hub-unreachable")
         return True
 

@@ -14,12 +14,11 @@ def delivery_of(repository: Repository, event: RunRequested, commit: Commit) -> 
     """None where there is none. One that can't be read, or is misnamed, is one with a problem. Raises Unavailable."""
     path = delivery_path(event.pipeline_path)
     try:
-        return read_delivery(repository.file(commit.id, path), path, event.app)
+        return read_delivery(repository.file(commit.id, path, "delivery"), path, event.app)
     except FileProblem as error:
-        if error.code == "pipeline-missing" and not error.misnamed:
+        if error.code == "delivery-missing" and not error.misnamed:
             return None
-        code = error.code.replace("pipeline-", "delivery-")
-        return Delivery(path, (Problem(code, error.message, 1, 1, suggestion=error.suggestion, file=path),))
+        return Delivery(path, (Problem(error.code, error.message, 1, 1, suggestion=error.suggestion, file=path),))
 
 
 def settings_of(delivery: Delivery | None) -> tuple[EnvironmentSettings, ...] | None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from agents.connectors.git import GitError, git_command, git_environment, run_git
 from agents.connectors.objects import Entry, GitObject, ObjectReader, TooLarge, entries
 from core.pipeline.parse import MAX_BYTES, too_large
+from core.pipeline.report import misnamed
 
 READ_SECONDS = 60.0
 _FULL_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
@@ -76,19 +77,22 @@ class Repository:
             raise Missing("commit-not-found", f"commit {wanted} is not in the repository")
         return found
 
-    def file(self, commit: str, path: str) -> bytes:
-        """The bytes of a file, whose name must be exact. Raises FileProblem, Unavailable."""
+    def file(self, commit: str, path: str, what: str = "pipeline") -> bytes:
+        """The bytes of a file, whose name must be exact. `what` it is stands in the codes of its problems.
+
+        Raises FileProblem, Unavailable.
+        """
         tree = self._read(f"{commit}^{{tree}}")
         names = path.split("/")
         for depth, name in enumerate(names):
             present = list(entries(tree.data, len(commit) // 2)) if tree else []
             entry = next((each for each in present if each.name == name), None)
             if entry is None:
-                raise _no_file(commit, path, name, present)
+                raise _no_file(commit, path, what, name, present)
             last = depth == len(names) - 1
             if entry.kind != ("file" if last else "folder"):
                 text = f"{'/'.join(names[: depth + 1])} at commit {commit[:12]} is a {entry.kind}, not a file"
-                raise FileProblem(f"pipeline-is-{entry.kind}", text, "put the file itself there")
+                raise FileProblem(f"{what}-is-{entry.kind}", text, "put the file itself there")
             try:
                 tree = self._read(entry.id, MAX_BYTES if last else 64 << 20)
             except TooLarge as error:
@@ -164,11 +168,10 @@ class Repository:
             raise Unavailable(str(error)) from error
 
 
-def _no_file(commit: str, path: str, name: str, present: list[Entry]) -> FileProblem:
-    folded = name.casefold().removesuffix(".yml").removesuffix(".yaml")
-    near = [e.name for e in present if e.name.casefold().removesuffix(".yml").removesuffix(".yaml") == folded]
-    suggestion = f"there is '{near[0]}': rename it" if near else "add the file, or change the app's pipeline path"
-    return FileProblem("pipeline-missing", f"there is no {path} at commit {commit[:12]}", suggestion, bool(near))
+def _no_file(commit: str, path: str, what: str, name: str, present: list[Entry]) -> FileProblem:
+    near = misnamed(name, (each.name for each in present))
+    suggestion = f"there is '{near}': rename it" if near else f"add the file, or change the app's {what} path"
+    return FileProblem(f"{what}-missing", f"there is no {path} at commit {commit[:12]}", suggestion, bool(near))
 
 
 def _parse_commit(found: GitObject) -> Commit:

@@ -15,7 +15,7 @@ from typing import Any
 
 from agents.environment import machine_environment
 from agents.targets.base import ServiceTarget, TargetFailed
-from agents.targets.containers import ContainerInstances, Containers, Engine
+from agents.targets.containers import ContainerInstances, Containers, Engine, unless_gone
 from agents.targets.folders import ReleaseFolders
 from agents.targets.instances import Instance
 from agents.targets.place import Place
@@ -63,7 +63,7 @@ class ComposeInstances(ContainerInstances):
             return
         self._containers.remove(instance)
         self._folders.unpack(instance.release)
-        if any(each.status != "running" for each in self._helpers(self._project(instance.set_name))):
+        if any(each["State"] != "running" for each in self._helpers(self._project(instance.set_name))):
             self._beside(instance.set_name, instance.release, target)
         environment = {**instance.environment, "PORT": str(target.container_port)}
         labels = [f"--label={name}={value}" for name, value in self._containers.labels(instance).items()]
@@ -76,18 +76,26 @@ class ComposeInstances(ContainerInstances):
         self._containers.forget_states()
 
     def stop_rest(self) -> None:
-        for container in self._helpers(self._prefix):
-            container.stop()
+        if not self._projects():
+            return
+        with self._engine.client() as client:
+            for container in self._helpers(self._prefix):
+                with unless_gone():
+                    client.api.stop(container["Id"])
 
     def clean(self, used: Mapping[str, Release]) -> None:
         kept = {self._project(set_name) for set_name in used}
-        for path in sorted(self._place.root.glob(f"{self._prefix}*.lock")):
-            if path.stem not in kept:
+        for project in self._projects():
+            if project not in kept:
                 # Where somebody is at work still, he cleans up behind himself.
-                with self._place.unless_locked(path.name) as free:
+                with self._place.unless_locked(f"{project}.lock") as free:
                     if free:
-                        self._remove(path.stem)
+                        self._remove(project)
         self._folders.clean(used)
+
+    def _projects(self) -> list[str]:
+        """Those that may have left something: each had a command once."""
+        return sorted(path.stem for path in self._place.root.glob(f"{self._prefix}*.lock"))
 
     @property
     def _prefix(self) -> str:
@@ -100,17 +108,19 @@ class ComposeInstances(ContainerInstances):
     def _remove(self, project: str) -> None:
         ours = {"label": f"{PROJECT_LABEL}={project}"}
         with self._engine.client() as client:
-            for container in client.containers.list(all=True, filters=ours):
-                container.remove(force=True, v=True)
-            for network in client.networks.list(filters=ours):
-                network.remove()
+            for container in client.api.containers(all=True, filters=ours):
+                with unless_gone():
+                    client.api.remove_container(container["Id"], force=True, v=True)
+            for network in client.api.networks(filters=ours):
+                with unless_gone():
+                    client.api.remove_network(network["Id"])
 
-    def _helpers(self, prefix: str) -> list[Any]:
-        """The containers beside the instances."""
+    def _helpers(self, prefix: str) -> list[dict[str, Any]]:
+        """The containers beside the instances, as the engine lists them."""
         with self._engine.client() as client:
-            found = client.containers.list(all=True, filters={"label": PROJECT_LABEL})
-        ours = [each for each in found if each.labels[PROJECT_LABEL].startswith(prefix)]
-        return [each for each in ours if each.labels.get("com.docker.compose.oneoff", "False").lower() != "true"]
+            found = client.api.containers(all=True, filters={"label": PROJECT_LABEL})
+        ours = [each for each in found if each["Labels"][PROJECT_LABEL].startswith(prefix)]
+        return [each for each in ours if each["Labels"].get("com.docker.compose.oneoff", "False").lower() != "true"]
 
     def _beside(self, set_name: str, release: Release, target: ComposeTarget) -> None:
         self._compose(set_name, release, target, "up", "--detach", f"--scale={target.service}=0")
@@ -162,7 +172,10 @@ def compose_command() -> tuple[str, ...]:
     """The engine's plugin, or the program that was before it. Raises TargetFailed."""
     docker = shutil.which("docker")
     if docker is not None:
-        done = subprocess.run((docker, "compose", "version"), capture_output=True, check=False, timeout=30)
+        try:
+            done = subprocess.run((docker, "compose", "version"), capture_output=True, check=False, timeout=30)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise TargetFailed("target-unavailable", f"'docker compose' does not answer: {error}") from error
         if done.returncode == 0:
             return docker, "compose"
     program = shutil.which("docker-compose")

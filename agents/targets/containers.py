@@ -22,7 +22,8 @@ FRESH_SECONDS = 0.1
 LOG_LINES = 10
 TARGET_LABEL = "sealane.target"
 INSTANCE_LABEL = "sealane.instance"
-_RUNNING = ("created", "running", "restarting", "paused")
+# One that was created and never started is none: whoever should have started it died, or could not.
+_RUNNING = ("running", "restarting", "paused")
 
 
 class Engine:
@@ -106,17 +107,23 @@ class Containers:
 
     def _with(self, instance: Instance, use: Callable[[Any], Any]) -> Any:
         """None where there is no such container, or it went away meanwhile."""
-        import docker.errors
-
         self.forget_states()
-        with self._engine.client() as client:
-            try:
-                return use(client.containers.get(self.name(instance)))
-            except docker.errors.APIError as error:
-                # 404: it is gone; 409: it is just going, or doesn't run.
-                if error.status_code in (404, 409):
-                    return None
-                raise
+        with self._engine.client() as client, unless_gone():
+            return use(client.containers.get(self.name(instance)))
+        return None
+
+
+@contextmanager
+def unless_gone() -> Iterator[None]:
+    """What is asked of a container or network that somebody else takes away just now is done."""
+    import docker.errors
+
+    try:
+        yield
+    except docker.errors.APIError as error:
+        # 404: it is gone; 409: it is just going, or doesn't run.
+        if error.status_code not in (404, 409):
+            raise
 
 
 class ContainerInstances:

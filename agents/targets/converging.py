@@ -83,7 +83,7 @@ class Convergence:
         with self._fleet.place.locked():
             kept = self._fleet.place.kept()
             if kept is not None:
-                self._fleet.driver_of(self._order.target).clean(self._fleet.used(kept.order))
+                self._fleet.clean(kept.order)
 
     def _start(self, wished: InstanceSet, newly: bool) -> None:
         for instance in self._fleet.matching(self._order, wished):

@@ -44,7 +44,7 @@ class Fleet:
             raise TargetFailed("bad-target", f"this deployer has no targets of kind {type(target).__name__}")
         return driver
 
-    def used(self, order: Order) -> dict[str, Release]:
+    def _used(self, order: Order) -> dict[str, Release]:
         """The sets that the order wishes or that have instances still."""
         wished = {each.name: each.release for each in order.wish.sets}
         return wished | {each.set_name: each.release for each in self.instances.all()}
@@ -108,12 +108,16 @@ class Fleet:
         """It was stopped by us, so it did not end by itself."""
         self.instances.write(_replace(instance, started_at=0, again_at=0, young=0))
 
-    def in_use(self) -> list[Driver]:
-        """Those of the instances' kinds and of the last order's; the others are not asked, they may not be there."""
-        kept = self.place.kept()
-        targets: list[object] = [each.target for each in self.instances.all()]
-        targets += [kept.order.target] if kept is not None else []
-        return [driver for kind, driver in self._drivers.items() if kind in {type(target) for target in targets}]
+    def clean(self, order: Order | None) -> None:
+        """Of all kinds: what an earlier one left when it was interrupted goes as well. None: nothing is used."""
+        used = self._used(order) if order is not None else {}
+        for driver in self._drivers.values():
+            driver.clean(used)
+
+    def stop_rest(self) -> None:
+        """All instances were stopped."""
+        for driver in self._drivers.values():
+            driver.stop_rest()
 
     def ready(self) -> set[str]:
         """Names of the servers that get requests, if their set does."""

@@ -77,11 +77,11 @@ class Driver(Protocol):
         ...
 
     def stop_rest(self) -> None:
-        """All instances were stopped: end what ran beside them."""
+        """All instances were stopped: end what ran beside them. Nothing where there was none."""
         ...
 
     def clean(self, used: Mapping[str, Release]) -> None:
-        """Remove what belongs to none of these sets."""
+        """Remove what belongs to none of these sets. Nothing where there was none of this kind."""
         ...
 
 

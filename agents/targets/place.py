@@ -81,8 +81,11 @@ class Place:
     def _note(self, deployment_id: str, change: Callable[[Kept], Kept]) -> None:
         with self.locked():
             kept = self.kept()
-            if kept is not None and kept.order.deployment_id == deployment_id and change(kept) != kept:
-                write_json(self._wish, change(kept))
+            if kept is None or kept.order.deployment_id != deployment_id:
+                return
+            changed = change(kept)
+            if changed != kept:
+                write_json(self._wish, changed)
 
     def kept(self) -> Kept | None:
         """The last order, if there ever was one. Raises TargetFailed for a file that isn't one."""

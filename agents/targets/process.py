@@ -47,8 +47,7 @@ class Processes:
             raise TargetFailed("target-unavailable", f"{instance.id} can't be started: {error}") from error
 
     def runs(self, instance: Instance) -> bool:
-        detached = self._detached(instance)
-        return detached.runs
+        return self._detached(instance).runs
 
     def tidy(self, instance: Instance) -> None:
         self._detached(instance).shorten_log()

@@ -38,11 +38,9 @@ class Retirement:
             self._fleet.proxy.apply(without_empty(only_servers(plan, rest), self._order.wish))
         self._wait(lambda: not self._running(leaving), max((each.target.stop_seconds for each in leaving), default=0))
         with self._right():
-            drivers = self._fleet.in_use()
             for instance in leaving:
                 end(self._fleet, instance)
-            for driver in drivers:
-                driver.clean(self._fleet.used(self._order))
+            self._fleet.clean(self._order)
 
     def _right(self) -> AbstractContextManager[None]:
         if self._interrupted():

@@ -61,17 +61,14 @@ class ServiceFleet:
             for instance in instances:
                 self._fleet.driver(instance).kill(instance)
                 self._fleet.note_stopped(instance)
-            for driver in self._fleet.in_use():
-                driver.stop_rest()
+            self._fleet.stop_rest()
 
     def remove(self) -> None:
         self.stop()
         with self._fleet.place.locked():
-            drivers = self._fleet.in_use()
             for instance in self._fleet.instances.all():
                 end(self._fleet, instance)
-            for driver in drivers:
-                driver.clean({})
+            self._fleet.clean(None)
         self._fleet.place.remove()
 
     def _runs(self, instance: Instance) -> bool:

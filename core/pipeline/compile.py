@@ -66,7 +66,8 @@ class Compiler:
         stages = tuple(self._stage(name, by_name[name]) for name in order(graph))
         if names := unprotected(stages, self._environments):
             self._warn(
-                f"delivery.yml declares no environment {' or '.join(names)}: nothing protects it from these steps"
+                f"delivery.yml declares no environment {' or '.join(names)}: unless the app has it by the API, "
+                "nothing protects it from these steps"
             )
         return Plan(
             name=self._root.get("name") or self._context.app,

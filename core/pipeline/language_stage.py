@@ -130,10 +130,11 @@ ENVIRONMENT = Record(
     "Environment",
     "Sets `$ENVIRONMENT`, and says where `deploy` goes to. Where the app declares the environment (by [`delivery.yml`]"
     "(delivery-reference.md) at the head of the default branch, or the API), a stage without `deploy` keeps to its "
-    "rules, too: before its first job it waits for the environment's `approval`, its freezes and deployment windows, "
+    "rules: before its first job it waits for the environment's `approval`, its freezes and deployment windows, "
     "and its lock in each of the regions. It holds that until it ends, so that no rollout and no other such stage "
-    "changes the environment meanwhile. A release in quarantine is refused. What the app doesn't declare is just a "
-    "name. Steps of a stage with `deploy` run before its rollout, which does all that by itself.",
+    "changes the environment meanwhile. A release in quarantine is refused, unless somebody asked for just this run. "
+    "What the app doesn't declare is just a name. Steps of a stage with `deploy` run before its rollout, which does "
+    "all that by itself.",
 )
 
 IMAGE = Text(PER_MATRIX, 500, r"[A-Za-z0-9][A-Za-z0-9._/:@+-]*", "an image", "bad-image")

@@ -93,6 +93,15 @@ class Report:
         return tuple(ordered)
 
 
+def misnamed(name: str, present: Iterable[str]) -> str:
+    """The file that was meant to be the one of this name: in capitals, or with the other ending; or nothing."""
+    return next((each for each in present if each != name and _folded(each) == _folded(name)), "")
+
+
+def _folded(name: str) -> str:
+    return name.casefold().removesuffix(".yml").removesuffix(".yaml")
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`did you mean 'build'?` for the nearest known word, or nothing where none is near."""
     if len(word) > 64:

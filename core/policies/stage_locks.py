@@ -23,17 +23,11 @@ def find_protection(topology: Topology, envelope: EventEnvelope, event: e.StageP
 
 
 def note_protection(topology: Topology, envelope: EventEnvelope, event: ProtectionFound) -> tuple[Send, ...]:
-    run, told = (
-        event.origin.run_id,
-        NoteProtection(
-            stage=event.origin.stage,
-            round=event.origin.round,
-            protection=event.protection,
-            code=event.code,
-            detail=event.detail,
-        ),
+    origin = event.origin
+    told = NoteProtection(
+        stage=origin.stage, round=origin.round, protection=event.protection, code=event.code, detail=event.detail
     )
-    return (Send(region_of_run(run), Stream("run", run), told),)
+    return (Send(region_of_run(origin.run_id), Stream("run", origin.run_id), told),)
 
 
 def enter_environment(topology: Topology, envelope: EventEnvelope, event: e.StageLockRequested) -> tuple[Send, ...]:

@@ -34,12 +34,20 @@ class Draft:
 
     def _leave(self, name: str) -> None:
         """Whoever ended holds no lock, and waits for none."""
-        state, stage = self.state, self.state.stages[name]
+        stage = self.state.stages[name]
         wanted = (stage.wanted,) if stage.wanted else ()
         if wanted or stage.locks:
-            environment = state.stage_plan(name).environment or ""
-            regions = (*stage.locks, *wanted)
-            left = e.StageEnvironmentLeft(
-                app=state.app, stage=name, round=state.round, environment=environment, regions=regions
-            )
-            self.tell(left)
+            self.leave(name, (*stage.locks, *wanted))
+
+    def leave(self, name: str, regions: tuple[str, ...], code: str = "", detail: str = "") -> None:
+        """The stage gives back its environment's locks there; with a `code`, because it lost them."""
+        left = e.StageEnvironmentLeft(
+            app=self.state.app,
+            stage=name,
+            round=self.state.round,
+            environment=self.state.stage_plan(name).environment or "",
+            regions=regions,
+            code=code,
+            detail=detail,
+        )
+        self.tell(left)

@@ -70,17 +70,7 @@ def _lose(draft: Draft, command: c.DenyStage) -> None:
     if state.stages[name].status == "entering":
         _end(draft, name, "error", command.code, command.detail)
         return
-    draft.tell(
-        e.StageEnvironmentLeft(
-            app=state.app,
-            stage=name,
-            round=state.round,
-            environment=state.stage_plan(name).environment or "",
-            regions=(command.region,),
-            code=command.code,
-            detail=command.detail,
-        )
-    )
+    draft.leave(name, (command.region,), command.code, command.detail)
     stop_jobs(draft, name, command.code)
     after_job(draft, name)
     settle(draft)

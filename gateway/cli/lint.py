@@ -55,11 +55,12 @@ def _checked(file: Path) -> "tuple[list[str], list[Problem], list[str]]":
 
 def _misnamed(delivery: Path) -> "list[Problem]":
     from core.pipeline.problems import Problem
+    from core.pipeline.report import misnamed
 
-    other = delivery.with_suffix(".yaml")
-    if not other.is_file():
+    other = misnamed(delivery.name, sorted(each.name for each in delivery.parent.iterdir()))
+    if not other:
         return []
-    suggestion = f"there is '{other.name}': rename it"
+    suggestion = f"there is '{other}': rename it"
     return [
         Problem("delivery-missing", f"there is no {delivery.name}", 1, 1, suggestion=suggestion, file=str(delivery))
     ]

@@ -4,16 +4,15 @@ A test file gives a fixture `world` and a class that inherits one of these.
 """
 
 import os
-import time
 from collections.abc import Callable
 
 import msgspec
 import pytest
 
-from agents.targets.base import Order, StaleEpoch, Superseded, Target, TargetFailed
+from agents.targets.base import Order, StaleEpoch, Superseded, TargetFailed
 from core.deployments.target_state import SetStatus, TargetStatus
 from core.environments.release import Artifact
-from tests.support.target_world import TargetWorld, by_set, instance_set, never
+from tests.support.target_world import TargetWorld, by_set, instance_set, keep_until, never
 
 
 class TargetContract:
@@ -260,12 +259,3 @@ def quick(world: TargetWorld, order: Order) -> Order:
         return order
     soon = msgspec.structs.replace(health, start_timeout_seconds=1.5)
     return msgspec.structs.replace(order, target=msgspec.structs.replace(target, health=soon))
-
-
-def keep_until(target: Target, done: Callable[[Target], bool]) -> None:
-    """As the deployer does it, but without its pauses between two looks."""
-    deadline = time.monotonic() + 30
-    while not done(target):
-        assert time.monotonic() < deadline, target.status()
-        target.keep()
-        time.sleep(0.05)

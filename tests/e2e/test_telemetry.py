@@ -2,12 +2,15 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 import httpx
 import pytest
 import yaml
 
+from core.eventlog.topics import CONTEXTS
+from projections.projector import PROJECTED_TOPICS
 from tests.support.collector import Collector, Seen
 from tests.support.platform import ROOT, Platform
 from tests.support.servers import scratch_directory
@@ -22,7 +25,12 @@ stages:
     steps: [{name: checkout, uses: git-checkout}, {name: test, run: sleep 0.2}]
 """
 
-READERS = {"views", "sealane-processors", "sealane-log-archive"}
+REGIONS = ("us-east", "eu-west", "ap-south")
+READERS = {
+    "views": len(PROJECTED_TOPICS),
+    "sealane-processors": len(CONTEXTS),
+    "sealane-log-archive": 1,
+}
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +87,7 @@ def exported(observed: Platform) -> dict[str, str]:
 
 def test_every_process_serves_its_metrics_where_it_says(observed: Platform) -> None:
     answers = exported(observed)
-    agents = {f"agent-{region}-default" for region in ("us-east", "eu-west", "ap-south")}
+    agents = {f"agent-{region}-default" for region in REGIONS}
     assert answers.keys() == {"gateway", "processor-1", "worker", *agents}
     assert "sealane_agent_connected 1.0" in answers["agent-us-east-default"]
     assert 'sealane_agents{pool="default",region="eu-west",state="connected"} 1.0' in answers["worker"]
@@ -91,14 +99,17 @@ def test_every_process_serves_its_metrics_where_it_says(observed: Platform) -> N
 
 
 def test_readers_are_not_behind_once_nothing_happens(observed: Platform) -> None:
-    """What stays are markers of transactions, which nobody reads. READERS are those that every installation has."""
+    """What stays are markers of transactions, which nobody reads. READERS are those that every installation has, with
+    the number of their topics; each topic has a partition for each region."""
     found: list[float] = []
+    expected = {name: topics * len(REGIONS) for name, topics in READERS.items()}
 
     def caught_up() -> bool:
         line = r'^sealane_log_lag_records\{group="([^"]+)",.*\} (.+)$'
         lags = re.findall(line, exported(observed)["worker"], re.MULTILINE)
         found[:] = [float(lag) for _, lag in lags]
-        return {group for group, _ in lags} >= READERS and max(found) <= 2
+        partitions = Counter(group for group, _ in lags)
+        return {name: partitions[name] for name in READERS} == expected and max(found) <= 2
 
     observed.wait(caught_up, 30, lambda: f"lags {found}")
     assert max(found) <= 2

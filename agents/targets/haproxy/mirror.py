@@ -7,6 +7,8 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
+from agents.targets.base import TargetFailed
+
 FILE = "mirror.lua"
 SOCKET = "mirror.sock"
 HEADER = "x-sealane-mirror"
@@ -43,6 +45,9 @@ end)
 
 @cache
 def can_mirror(binary: Path) -> bool:
-    """Whether this HAProxy was built with Lua."""
-    said = subprocess.run((str(binary), "-vv"), capture_output=True, text=True, check=False, timeout=30).stdout
+    """Whether this HAProxy was built with Lua. Raises TargetFailed."""
+    try:
+        said = subprocess.run((str(binary), "-vv"), capture_output=True, text=True, check=False, timeout=30).stdout
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise TargetFailed("target-unavailable", f"HAProxy does not say how it was built: {error}") from error
     return "+LUA" in said or "USE_LUA=1" in said

@@ -9,10 +9,11 @@ import msgspec
 import pytest
 
 from agents.targets.base import Superseded, TargetFailed
+from agents.targets.containers import INSTANCE_LABEL, TARGET_LABEL
 from core.environments.release import Artifact
 from core.environments.settings import ComposeTarget, DockerTarget
 from tests.support.container_world import ComposeWorld, DockerWorld
-from tests.support.target_world import by_set, instance_set, never
+from tests.support.target_world import by_set, instance_set, keep_until, never
 
 
 @pytest.fixture
@@ -81,10 +82,36 @@ def test_container_that_was_removed_behind_our_back_is_made_again(root_world: Do
     target.converge(world.order(instance_set(world.release("v1"), 2)), never)
 
     world.client.containers.get(f"sealane-{world.containers(world.place()).target}-v1-1").remove(force=True)
-    while by_set(target.status()) != {"v1": (2, 100)}:
-        target.keep()
+    keep_until(target, lambda kept: by_set(kept.status()) == {"v1": (2, 100)})
 
     assert [each.restarts for each in target.status().sets] == [1]
+
+
+def test_container_that_was_never_started_is_made_again(root_world: DockerWorld) -> None:
+    world = root_world
+    v1, target = world.release("v1"), world.target()
+    name = f"sealane-{world.containers(world.place()).target}-v1-1"
+    world.client.containers.create(v1.artifact.digest, name=name, labels=labels_of(world, "v1-1"))
+
+    status = target.converge(world.order(instance_set(v1)), never)
+
+    assert by_set(status) == {"v1": (1, 100)}
+
+
+def test_what_an_earlier_kind_of_target_left_goes_with_the_next_order(compose_world: ComposeWorld) -> None:
+    world, target = compose_world, compose_world.target()
+    v1 = world.release("v1")
+    target.converge(world.order(instance_set(v1)), never)
+    v2 = msgspec.structs.replace(v1, id="v2", artifact=Artifact("image", v1.config["IMAGE"], ""))
+    docker = DockerTarget(health=world.settings.health)
+    place = world.place()
+    with place.locked(f"{project_of(world)}.lock"):
+        target.converge(world.order(instance_set(v2), settings=docker), never)
+    assert stores(world) == ["running"]
+
+    target.converge(world.order(instance_set(v2, 2), settings=docker), never)
+
+    assert stores(world) == []
 
 
 def test_each_set_has_a_project_whose_other_services_live_as_long(compose_world: ComposeWorld) -> None:
@@ -95,8 +122,7 @@ def test_each_set_has_a_project_whose_other_services_live_as_long(compose_world:
 
     target.stop()
     assert stores(world) == ["exited", "exited"]
-    while by_set(target.status()) != {"v1": (2, 75), "v2": (1, 25)}:
-        target.keep()
+    keep_until(target, lambda kept: by_set(kept.status()) == {"v1": (2, 75), "v2": (1, 25)})
     assert stores(world) == ["running", "running"]
 
     target.converge(world.order(instance_set(v1, 2)), never)
@@ -170,6 +196,16 @@ def test_environment_moves_from_one_kind_of_containers_to_another(compose_world:
 
     assert by_set(status) == {"v2": (1, 100)}
     assert stores(world) == []
+
+
+def labels_of(world: DockerWorld, instance: str) -> dict[str, str]:
+    return {TARGET_LABEL: world.containers(world.place()).target, INSTANCE_LABEL: instance}
+
+
+def project_of(world: ComposeWorld) -> str:
+    """Of the only set that had a command."""
+    (lock,) = world.root.glob("target/*.lock")
+    return lock.stem
 
 
 def stores(world: ComposeWorld) -> list[str]:

@@ -54,11 +54,11 @@ class SimulatedRepository:
             raise Missing("commit-not-found", f"commit {wanted} is not in the repository")
         return Commit(wanted, "author", "title")
 
-    def file(self, commit: str, path: str) -> bytes:
-        if path.endswith("delivery.yml"):
+    def file(self, commit: str, path: str, what: str = "pipeline") -> bytes:
+        if what == "delivery":
             # What was fetched with the commit is there.
             if commit not in self._all.deliveries:
-                raise FileProblem("pipeline-missing", f"there is no {path} at commit {commit}")
+                raise FileProblem(f"{what}-missing", f"there is no {path} at commit {commit}")
             return self._all.deliveries[commit]
         self._all.ask()
         return self._all.files[commit]

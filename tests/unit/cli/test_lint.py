@@ -59,8 +59,9 @@ def test_pipeline_without_a_delivery_file_may_deploy_anywhere(folder: Path) -> N
     assert report(folder / ".pipeline.yml")["valid"] is True
 
 
-def test_delivery_file_with_nearly_the_name_is_not_passed_over(folder: Path) -> None:
-    (folder / "delivery.yml").rename(folder / "delivery.yaml")
+@pytest.mark.parametrize("name", ["delivery.yaml", "Delivery.yml"])
+def test_delivery_file_with_nearly_the_name_is_not_passed_over(folder: Path, name: str) -> None:
+    (folder / "delivery.yml").rename(folder / name)
     done = lint(folder / ".pipeline.yml")
     assert done.exit_code == Exit.INVALID_INPUT
-    assert "there is 'delivery.yaml': rename it" in done.stdout
+    assert f"there is '{name}': rename it" in done.stdout
