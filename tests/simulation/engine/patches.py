@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.simulation.engine import threads
 from tests.simulation.engine.loop import MONOTONIC_START
-from tests.simulation.engine.process import Process
+from tests.simulation.engine.process import process_turn
 from tests.simulation.engine.scheduler import START, Scheduler
 
 THREADED = (
@@ -83,5 +83,5 @@ def _here(real: Callable[..., Any], simulated: Callable[..., Any]) -> Callable[.
 
 
 def _wall_clock(scheduler: Scheduler) -> float:
-    skew = Process.current.skew_seconds if Process.current is not None else 0.0
+    skew = process_turn.whose.skew_seconds if process_turn.whose is not None else 0.0
     return START.timestamp() + scheduler.now + skew

@@ -8,10 +8,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
-from typing import ClassVar, Protocol
+from typing import Generic, Protocol, TypeVar
 
 from tests.simulation.engine.scheduler import Action, Scheduler
 from tests.simulation.engine.trace import Trace
+
+WhoT = TypeVar("WhoT")
 
 
 class Crash(BaseException):
@@ -22,6 +24,15 @@ class Held(Protocol):
     """A thread or a coroutine, wherever it has come to."""
 
     def close(self) -> None: ...
+
+
+class Turn(Generic[WhoT]):
+    """`whose` turn it is. No attribute of their class: whenever a class changes, looking at its instances gets slow."""
+
+    __slots__ = ("whose",)
+
+    def __init__(self) -> None:
+        self.whose: WhoT | None = None
 
 
 class Kernel:
@@ -41,8 +52,6 @@ class Process:
     """`skew_seconds` is how far its wall clock is off; `slowness` multiplies all its delays; `fuse` counts the steps
     (calls of ports, turns of the loop, writes to the disk) that it has left to live, where that is decided.
     """
-
-    current: ClassVar["Process | None"] = None
 
     def __init__(self, kernel: Kernel, name: str) -> None:
         self.kernel = kernel
@@ -86,13 +95,13 @@ class Process:
         if self.paused_until > self.kernel.scheduler.now:
             self.kernel.scheduler.at(self.paused_until, partial(self._do, action))
             return
-        before, Process.current = Process.current, self
+        before, process_turn.whose = process_turn.whose, self
         try:
             action()
         except Crash:
             return
         finally:
-            Process.current = before
+            process_turn.whose = before
 
     def step(self) -> None:
         """One step of the process is done; it may have been the last. Raises Crash."""
@@ -128,6 +137,9 @@ class Process:
         """Something in it came out that nobody handled."""
         self.kernel.scheduler.attention = True
         self.kernel.failures.append(f"{self.name}: {error!r}" if isinstance(error, BaseException) else error)
+
+
+process_turn: Turn[Process] = Turn()
 
 
 def _at_once(action: Action) -> None:

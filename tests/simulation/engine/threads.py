@@ -7,18 +7,16 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from types import TracebackType
-from typing import Any, ClassVar
+from typing import Any
 
 from greenlet import getcurrent, greenlet
 
-from tests.simulation.engine.process import Crash, Process
+from tests.simulation.engine.process import Crash, Turn, process_turn
 from tests.simulation.engine.scheduler import Action, Scheduler
 
 
 class Thread:
     """See threading.Thread. `topics` are those whose new records wake it while it waits for the log."""
-
-    current: ClassVar["Thread | None"] = None
 
     def __init__(
         self,
@@ -28,8 +26,8 @@ class Thread:
         args: Iterable[Any] = (),
         topics: frozenset[str] | None = None,
     ) -> None:
-        assert Process.current is not None, "threads are made by processes"
-        self.process = Process.current
+        assert process_turn.whose is not None, "threads are made by processes"
+        self.process = process_turn.whose
         self.name = name
         self.topics = topics
         # Waiting for the log: whether it does, whether something came meanwhile, by how much it stretches the wait.
@@ -49,7 +47,7 @@ class Thread:
         self.process.soon(lambda: self._switch(self._wait))
 
     def join(self, timeout: float | None = None) -> None:
-        if Thread.current is None:
+        if thread_turn.whose is None:
             return  # asyncio.to_thread(thread.join): the loop waits for nobody, the process ends anyway.
         self._ended.wait(timeout)
 
@@ -69,10 +67,10 @@ class Thread:
         if seconds is not None:
             when = self.process.kernel.scheduler.now + max(seconds, 0.0)
             self._timeout = self.process.at(when, partial(self._time_out, wait))
-        Thread.current = None
+        thread_turn.whose = None
         assert self._main is not None
         self._main.switch()
-        Thread.current = self
+        thread_turn.whose = self
         return not self._timed_out
 
     def wake(self, seconds: float = 0.0) -> None:
@@ -93,14 +91,14 @@ class Thread:
             Scheduler.cancel(self._timeout)
             self._timeout = None
         self._main = getcurrent()
-        before, Thread.current = Thread.current, self
+        before, thread_turn.whose = thread_turn.whose, self
         try:
             self._greenlet.switch()
         finally:
-            Thread.current = before
+            thread_turn.whose = before
 
     def _run(self) -> None:
-        Thread.current = self
+        thread_turn.whose = self
         try:
             self._target(*self._args)
         except Crash:
@@ -111,9 +109,12 @@ class Thread:
         self._ended.set()
 
 
+thread_turn: Turn[Thread] = Turn()
+
+
 def current_thread() -> Thread:
-    assert Thread.current is not None, "only a thread can wait; this is an event loop"
-    return Thread.current
+    assert thread_turn.whose is not None, "only a thread can wait; this is an event loop"
+    return thread_turn.whose
 
 
 def sleep(seconds: float) -> None:

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.simulation.engine.process import Process
+from tests.simulation.engine.process import Process, process_turn
 
 FREE_BYTES = 1 << 30
 
@@ -51,7 +51,7 @@ class SpoolOs:
         self._open: dict[int, tuple[Path, Process]] = {}
 
     def open(self, path: Path, flags: int, mode: int) -> int:
-        process = Process.current
+        process = process_turn.whose
         assert process is not None
         process.step()
         if self._disks.is_full(path) and not path.exists():

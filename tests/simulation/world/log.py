@@ -10,7 +10,7 @@ from infra.memory.clock import ManualClock
 from infra.memory.log import Call, MemoryLog
 from tests.simulation.engine.process import Crash, Kernel, Process
 from tests.simulation.engine.scheduler import START
-from tests.simulation.engine.threads import Thread
+from tests.simulation.engine.threads import Thread, thread_turn
 
 GIVES_WAY = 0.1
 _START_SECONDS = START.timestamp()
@@ -99,11 +99,11 @@ class SimulatedLog:
             raise Crash(process.name)
 
     def _take_time(self, longest: float) -> None:
-        if Thread.current is not None:
-            Thread.current.block(longest * self._random())
+        if thread_turn.whose is not None:
+            thread_turn.whose.block(longest * self._random())
 
     def _idle(self, seconds: float) -> None:
-        thread = Thread.current
+        thread = thread_turn.whose
         if thread is None:
             return
         if thread.news:

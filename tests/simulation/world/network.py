@@ -13,7 +13,7 @@ from starlette.websockets import WebSocketDisconnect
 from websockets.exceptions import ConnectionClosedError
 from websockets.frames import Close
 
-from tests.simulation.engine.process import Crash, Kernel, Process
+from tests.simulation.engine.process import Crash, Kernel, Process, process_turn
 
 Accept = Callable[["ServerEnd"], None]
 ABNORMAL = 1006
@@ -165,11 +165,11 @@ class Line:
             return
         frame = queue.popleft()
         arrive = partial(receiver._arrive, frame) if isinstance(frame, bytes) else partial(receiver._end, frame)
-        before, Process.current = Process.current, receiver.process
+        before, process_turn.whose = process_turn.whose, receiver.process
         try:
             receiver.process.enter(arrive)
         finally:
-            Process.current = before
+            process_turn.whose = before
 
 
 class Network:
@@ -251,8 +251,8 @@ def dialler(network: Network) -> Callable[..., Any]:
     """Stands in for websockets.asyncio.client.connect."""
 
     def connect(url: str, *, additional_headers: dict[str, str], **options: object) -> "_Dial":
-        assert Process.current is not None
-        return _Dial(network, Process.current, additional_headers["Authorization"])
+        assert process_turn.whose is not None
+        return _Dial(network, process_turn.whose, additional_headers["Authorization"])
 
     return connect
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from agents.targets.base import Fence
 from core.deployments.target_state import InstanceSet, SetStatus, TargetState, TargetStatus
 from core.environments.release import Release
-from tests.simulation.engine.process import Kernel, Process
+from tests.simulation.engine.process import Kernel, Process, process_turn
 
 REQUESTS_PER_SECOND = 20.0
 CRASHES_AFTER = {"crash": 0.3, "crash-later": 9.0}
@@ -144,8 +144,8 @@ class Sites:
     def begins(self) -> None:
         """Said by a deployer, in the middle of an action."""
         ambush, self.ambush = self.ambush, None
-        if ambush is not None and Process.current is not None:
-            ambush(Process.current)
+        if ambush is not None and process_turn.whose is not None:
+            ambush(process_turn.whose)
 
     def site(self, name: str) -> Site:
         if name not in self.all:

@@ -9,7 +9,7 @@ from infra.memory.views import MemoryViews
 from processors.options import ProcessorOptions
 from processors.partition_state import PartitionState
 from processors.shell import Processor
-from tests.simulation.engine.process import Kernel, Process
+from tests.simulation.engine.process import Kernel, Process, process_turn
 from tests.simulation.engine.threads import Event
 from tests.simulation.options import Options
 from tests.simulation.world import roles
@@ -69,11 +69,11 @@ class World:
         self.running[role] = process
         process.on_death.append(lambda: self._died(role, process))
         self.log.add(process)
-        before, Process.current = Process.current, process
+        before, process_turn.whose = process_turn.whose, process
         try:
             self._starts[role](process, role)
         finally:
-            Process.current = before
+            process_turn.whose = before
         return process
 
     def processor_options(self, code_version: str = "1") -> ProcessorOptions:
