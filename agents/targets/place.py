@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,6 +28,10 @@ class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
     reached: bool = False
     over: bool = False
     watched: bool = False
+
+
+# Each is read every second, and changes seldom.
+_decode_kept = lru_cache(maxsize=128)(msgspec.json.Decoder(Kept).decode)
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ class Place:
 
     def kept(self) -> Kept | None:
         """The last order, if there ever was one. Raises TargetFailed for a file that isn't one."""
-        return read_json(self._wish, Kept)
+        return _read(self._wish, _decode_kept)
 
     def remove(self) -> None:
         """The directory goes, its order first: what is left of it then wants nothing."""
@@ -124,8 +129,7 @@ class Place:
     def _locked_file(self, path: Path, how: int) -> int:
         while True:
             try:
-                self.root.mkdir(parents=True, exist_ok=True)
-                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                descriptor = _open_or_create(path)
             except OSError as error:
                 raise TargetFailed("target-unavailable", f"{self.root} can't be used: {error.strerror}") from error
             try:
@@ -137,6 +141,15 @@ class Place:
                 raise
             # Its last holder has removed it.
             os.close(descriptor)
+
+
+def _open_or_create(path: Path) -> int:
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, 0o600)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, flags, 0o600)
 
 
 def write_json(path: Path, value: msgspec.Struct, lasting: bool = True) -> None:
@@ -155,8 +168,13 @@ def write_json(path: Path, value: msgspec.Struct, lasting: bool = True) -> None:
 
 def read_json(path: Path, kind: type[_T]) -> _T | None:
     """None where there is no such file. Raises TargetFailed for one that isn't what it should be."""
+    return _read(path, lambda data: msgspec.json.decode(data, type=kind))
+
+
+def _read(path: Path, decode: Callable[[bytes], _T]) -> _T | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        with open(path, "rb", buffering=0) as file:
+            return decode(file.read())
     except FileNotFoundError:
         return None
     except (OSError, msgspec.DecodeError) as error:

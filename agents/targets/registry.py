@@ -1,5 +1,6 @@
 """All targets of one region on this machine: `root/<region>/<app>/<environment>`, opened as their last order wants."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -44,7 +45,8 @@ class Targets(Generic[_Target]):
 
     def places(self) -> list[Place]:
         """Where there was an order once."""
-        return [Place(path.parent) for path in sorted(self._root.glob("*/*/wish.json"))]
+        found = (place for app in _folders(self._root) for place in _folders(app))
+        return [Place(Path(place)) for place in found if os.path.exists(f"{place}/wish.json")]
 
     def at(self, place: Place) -> _Target | None:
         """The target there; None if it is gone meanwhile. Raises TargetFailed where its order can't be read."""
@@ -62,3 +64,11 @@ class Targets(Generic[_Target]):
         if key not in self._opened:
             self._opened[key] = (self._makers.static if static else self._makers.service)(place)
         return self._opened[key]
+
+
+def _folders(path: str | Path) -> list[str]:
+    try:
+        with os.scandir(path) as entries:
+            return sorted(entry.path for entry in entries if entry.is_dir())
+    except (FileNotFoundError, PermissionError):
+        return []
