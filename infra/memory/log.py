@@ -2,7 +2,7 @@
 
 Every call of a client goes through one hook, before and after its effect: there a test or the simulation lets
 time pass, makes the call fail, or ends the process. `on_idle` is called when a poll would wait, `on_written` with
-the topic when readers may find more.
+the partition when readers may find more in it.
 """
 
 import threading
@@ -71,7 +71,7 @@ class MemoryLog:
         self._waiting = 0
         self.on_call: Callable[[Call], None] = lambda call: None
         self.on_idle: Callable[[float], None] = self.clock.advance
-        self.on_written: Callable[[str], None] = lambda topic: None
+        self.on_written: Callable[[TopicPartition], None] = lambda where: None
         self.groups: dict[str, MemoryGroup] = {}
         self.specs: dict[str, TopicSpec] = {}
         self._session_timeout = session_timeout_seconds
@@ -100,7 +100,7 @@ class MemoryLog:
         self.specs[name] = TopicSpec(name, total, self.specs[name].config)
         for number in range(total):
             where = TopicPartition(name, number)
-            self._partitions.setdefault(where, MemoryPartition(where))
+            self._partitions.setdefault(where, MemoryPartition())
         for group in self.groups.values():
             group.balance(self.all_partitions())
 
@@ -117,12 +117,12 @@ class MemoryLog:
 
     def read(self, positions: dict[TopicPartition, int], limit: int) -> list[Record]:
         """Committed records from these offsets on; the offsets are moved behind them."""
+        known = self._partitions.get
+        behind = [where for where, offset in positions.items() if (kept := known(where)) is None or kept.has(offset)]
         found: list[Record] = []
-        for where, offset in positions.items():
-            partition = self._partitions.get(where) or self.partition(where)
-            if partition.has(offset):
-                records, positions[where] = partition.read(offset, limit - len(found))
-                found += records
+        for where in behind:
+            records, positions[where] = self.partition(where).read(positions[where], limit - len(found))
+            found += records
         return found
 
     def wait_for_change(self, seconds: float) -> None:
@@ -133,7 +133,7 @@ class MemoryLog:
             self._waiting -= 1
 
     def append(self, record: OutgoingRecord, transaction: Transaction | None = None) -> int:
-        where = TopicPartition(record.topic, record.partition)
+        where = TopicPartition(record[0], record[1])
         partition = self.partition(where)
         limit = int(self.specs[record.topic].config.get("max.message.bytes", MAX_RECORD_BYTES))
         if record.value is not None and len(record.value) > limit:
@@ -143,7 +143,7 @@ class MemoryLog:
         if transaction is not None:
             transaction.partitions[where] = None
         else:
-            self.on_written(where.topic)
+            self.on_written(where)
         if self._waiting:
             self._changed.notify_all()
         return offset
@@ -178,7 +178,7 @@ class MemoryLog:
                 self.group(group).offsets.update(offsets)
         for where in transaction.partitions:
             self.partition(where).finish(transaction)
-            self.on_written(where.topic)
+            self.on_written(where)
         if self._waiting:
             self._changed.notify_all()
 

@@ -15,79 +15,78 @@ class Transaction:
     offsets: dict[str, dict[TopicPartition, int]] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class _Entry:
-    record: Record | None
-    transaction: Transaction | None
-
-
 class MemoryPartition:
     """Offsets are places in a list; what compaction takes away leaves a gap, as in Kafka."""
 
-    def __init__(self, where: TopicPartition) -> None:
-        self._where = where
-        self._entries: list[_Entry] = []
+    def __init__(self) -> None:
+        # What is at each offset, and the transaction it was written in. A marker is no record.
+        self._records: list[Record | None] = []
+        self._transactions: list[Transaction | None] = []
+        # Where each transaction began that is undecided: the first of them first.
         self._open: dict[Transaction, int] = {}
         self.start = 0
 
     @property
     def end(self) -> int:
-        return len(self._entries)
+        return len(self._records)
 
     @property
     def stable_end(self) -> int:
-        return min(self._open.values()) if self._open else len(self._entries)
+        return next(iter(self._open.values())) if self._open else len(self._records)
 
     def has(self, offset: int) -> bool:
         """Whether there is anything from `offset` on, be it only what is not committed."""
-        return offset < len(self._entries)
+        return offset < len(self._records)
 
     def append(self, record: OutgoingRecord, transaction: Transaction | None, timestamp_ms: int) -> int:
-        offset = self.end
+        offset = len(self._records)
         if transaction is not None:
             self._open.setdefault(transaction, offset)
-        stored = Record(*self._where, offset, record.key, record.value, tuple(record.headers), timestamp_ms)
-        self._entries.append(_Entry(stored, transaction))
+        topic, partition, key, value, headers = record
+        self._records.append(Record(topic, partition, offset, key, value, tuple(headers), timestamp_ms))
+        self._transactions.append(transaction)
         return offset
 
     def finish(self, transaction: Transaction) -> None:
         """Write the marker: it takes an offset and is never delivered."""
         self._open.pop(transaction, None)
-        self._entries.append(_Entry(None, None))
+        self._records.append(None)
+        self._transactions.append(None)
 
     def read(self, offset: int, limit: int) -> tuple[list[Record], int]:
         """Committed records from `offset` on, and the next offset to read from."""
         found: list[Record] = []
         offset, end = max(offset, self.start), self.stable_end
         while offset < end and len(found) < limit:
-            several = self._entries[offset : min(end, offset + limit - len(found))]
-            offset += len(several)
+            after = min(end, offset + limit - len(found))
             found += [
-                entry.record
-                for entry in several
-                if entry.record is not None
-                and (entry.transaction is None or entry.transaction.outcome == "committed")
-                and (entry.record.value is not None or not is_gap(entry.record))
+                record
+                for record, transaction in zip(
+                    self._records[offset:after], self._transactions[offset:after], strict=True
+                )
+                if record is not None
+                and (transaction is None or transaction.outcome == "committed")
+                and (record[4] is not None or not is_gap(record))
             ]
+            offset = after
         return found, offset
 
     def read_all(self, offset: int, limit: int) -> tuple[list[Record], int]:
         """As read(), but with what is not committed, or never was: isolation level read_uncommitted."""
-        entries = self._entries[max(offset, self.start) :][:limit]
-        return [each.record for each in entries if each.record is not None], max(offset, self.start) + len(entries)
+        offset = max(offset, self.start)
+        records = self._records[offset:][:limit]
+        return [each for each in records if each is not None], offset + len(records)
 
     def compact(self) -> None:
         """Keep the latest committed record of each key; tombstones go with what they delete."""
         latest: dict[bytes | None, int] = {}
         for record in self.read(self.start, self.end)[0]:
             latest[record.key] = record.offset
-        for offset, entry in enumerate(self._entries[: self.stable_end]):
-            kept = entry.record
+        for offset, kept in enumerate(self._records[: self.stable_end]):
             if kept is not None and (latest.get(kept.key) != offset or kept.value is None):
-                entry.record = None
+                self._records[offset] = None
 
     def truncate(self) -> None:
         """Delete everything; offsets go on."""
-        for entry in self._entries:
-            entry.record = None
+        self._records = [None] * self.end
         self.start = self.end

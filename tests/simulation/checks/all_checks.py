@@ -53,7 +53,7 @@ class Checks:
         ]
         for check in checks:
             check.wrong = self._wrong
-        self.observer = Observer(world.log.memory, checks)
+        self.observer = Observer(world.log.memory, world.log.written, checks)
         workload.on_decision = self.history.answered
         world.on_processor_death = self._processor_died
 

@@ -1,7 +1,6 @@
 """Follows everything that becomes readable in the log and shows it, record by record, to the checks."""
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -9,7 +8,7 @@ import msgspec
 from core.eventlog.envelope import CommandEnvelope, EventEnvelope
 from core.eventlog.routing import decode_command, decode_event
 from core.eventlog.topics import COMMANDS_TOPICS, EVENTS_TOPICS, LOGS_TOPIC
-from core.ports import Record
+from core.ports import Record, TopicPartition
 from core.protocol.logs import LogChunk, decode_chunk
 from infra.memory.log import MemoryLog
 
@@ -19,15 +18,19 @@ data_of = msgspec.json.Decoder().decode
 class Seen:
     """An event, its data as plain values, and its place."""
 
+    __slots__ = ("_data", "event", "record")
+
     def __init__(self, record: Record, event: EventEnvelope) -> None:
         self.record = record
         self.event = event
+        self._data: dict[str, Any] | None = None
 
-    @cached_property
+    @property
     def data(self) -> dict[str, Any]:
         """Most checks want it of a few types only."""
-        found: dict[str, Any] = data_of(self.event.data)
-        return found
+        if self._data is None:
+            self._data = data_of(self.event.data)
+        return self._data
 
 
 class Check:
@@ -46,14 +49,12 @@ class Check:
 
 
 class Observer:
-    """`observe()` shows what is new since the last time."""
+    """`observe()` shows what is new since the last time: `written` has the partitions where to look for it."""
 
-    def __init__(self, log: MemoryLog, checks: list[Check]) -> None:
-        self._checks = checks
-        self._wanted = [
-            (log.partition(where), _KINDS[where.topic]) for where in log.all_partitions() if where.topic in _KINDS
-        ]
-        self._next = [0] * len(self._wanted)
+    def __init__(self, log: MemoryLog, written: set[TopicPartition], checks: list[Check]) -> None:
+        self._log = log
+        self._written = written
+        self._next: dict[TopicPartition, int] = {}
         self._by_method = {
             name: [each for each in checks if getattr(type(each), name) is not getattr(Check, name)]
             for name in ("event", "command", "chunk")
@@ -61,9 +62,12 @@ class Observer:
         self.events = 0
 
     def observe(self) -> None:
-        for number, (partition, kind) in enumerate(self._wanted):
-            if partition.has(self._next[number]):
-                records, self._next[number] = partition.read(self._next[number], 1 << 30)
+        written = sorted(self._written)
+        self._written.clear()
+        for where in written:
+            kind = _KINDS.get(where.topic)
+            if kind is not None:
+                records, self._next[where] = self._log.partition(where).read(self._next.get(where, 0), 1 << 30)
                 for record in records:
                     self._show(record, kind)
 

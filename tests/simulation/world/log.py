@@ -5,7 +5,7 @@ from datetime import datetime
 import psycopg
 
 from core.eventlog.topics import Topology
-from core.ports import LogUnavailable
+from core.ports import LogUnavailable, TopicPartition
 from infra.memory.clock import ManualClock
 from infra.memory.log import Call, MemoryLog
 from tests.simulation.engine.process import Crash, Kernel, Process
@@ -32,6 +32,8 @@ class SimulatedLog:
         self.cut_off: set[str] = set()
         self.repeating = 0.0
         self.views_away = False
+        # Where there may be more to read than whoever empties it knows.
+        self.written: set[TopicPartition] = set()
         self._readers: dict[str, list[Thread]] = {}
         for spec in topology.topic_specs():
             self.memory.create(spec)
@@ -113,8 +115,9 @@ class SimulatedLog:
         thread.block(seconds * thread.patience)
         thread.idle = thread.news = False
 
-    def _written(self, topic: str) -> None:
-        for thread in self._readers.get(topic, ()):
+    def _written(self, where: TopicPartition) -> None:
+        self.written.add(where)
+        for thread in self._readers.get(where.topic, ()):
             if thread.idle:
                 thread.idle = False
                 thread.wake(0.2 * self._random())

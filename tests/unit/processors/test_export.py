@@ -323,11 +323,10 @@ def test_missing_file_is_named(site: Site) -> None:
 
 
 def test_damaged_log_is_not_exported(site: Site) -> None:
-    kept = site.log.partition(RUNS)._entries
-    entry = next(each for each in kept[20:] if each.record is not None)
-    assert entry.record is not None
-    entry.record = entry.record._replace(value=(entry.record.value or b"").replace(b"workload", b"workloat"))
-    with pytest.raises(ExportError, match=rf"sealane\.runs\.events:0:{entry.record.offset}: ") as error:
+    kept = site.log.partition(RUNS)._records
+    record = next(each for each in kept[20:] if each is not None)
+    kept[record.offset] = record._replace(value=(record.value or b"").replace(b"workload", b"workloat"))
+    with pytest.raises(ExportError, match=rf"sealane\.runs\.events:0:{record.offset}: ") as error:
         site.export()
     assert error.value.code == "log-damaged"
 
