@@ -27,12 +27,12 @@ class ReportsCheck(Check):
             self._words[command.command_id] = command.type, data_of(command.data)
 
     def event(self, seen: Seen) -> None:
-        stream, data = seen.event.stream, seen.data
+        stream = seen.event.stream
         match seen.event.type:
             case "deployment.started":
-                self.live[stream] = data["epoch"], 0
+                self.live[stream] = seen.data["epoch"], 0
             case "deployment.action_requested":
-                self.live[stream] = data["epoch"], data["action"]
+                self.live[stream] = seen.data["epoch"], seen.data["action"]
             case "deployment.finished":
                 self.live.pop(stream, None)
             case event_type:

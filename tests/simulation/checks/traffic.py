@@ -23,17 +23,17 @@ class TrafficCheck(Check):
         world.sites.on_change = self._changed
 
     def event(self, seen: Seen) -> None:
-        data, stream = seen.data, seen.event.stream
+        stream = seen.event.stream
         match seen.event.type:
             case "deployment.started":
-                self._steps[stream] = [_shares(step["wish"]) for step in data["steps"]]
-                self._back[stream] = (data.get("rollback_to") or {}).get("id", "")
+                self._steps[stream] = [_shares(step["wish"]) for step in seen.data["steps"]]
+                self._back[stream] = (seen.data.get("rollback_to") or {}).get("id", "")
             case "deployment.action_requested":
-                self._asked(stream, data)
+                self._asked(stream, seen.data)
             case "deployment.traffic_shifted":
                 allowed = [*self._steps[stream], {self._back[stream]: 100}, {}]
-                if data["weights"] not in allowed:
-                    self.wrong(f"{stream} shares requests as {data['weights']}; its steps are {allowed}")
+                if seen.data["weights"] not in allowed:
+                    self.wrong(f"{stream} shares requests as {seen.data['weights']}; its steps are {allowed}")
 
     def _asked(self, stream: str, data: dict[str, Any]) -> None:
         shares = _shares(data["wish"])

@@ -36,7 +36,7 @@ class Trace:
         return self._digest.hexdigest()
 
     def flush(self) -> None:
-        text = "".join([_line(*each) for each in self._new])
+        text = "".join([f"{now:12.6f} {who} {what}\n" for now, who, what in self._new])
         self._digest.update(text.encode())
         if self._file is not None:
             self._file.write(text)
