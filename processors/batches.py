@@ -6,7 +6,6 @@ and restored from what is committed.
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Iterable
 
 from core.eventlog.topics import Topology
@@ -136,7 +135,7 @@ class Batches:
     def _count(self, work: Work, out: Emitter, seconds: float) -> None:
         metrics, states = self._metrics, self._ownership.live.values()
         metrics.add(out.tally, seconds)
-        metrics.decided(Counter(record.timestamp_ms for _, record in work), self._clock.now().timestamp())
+        metrics.decided([record.timestamp_ms for _, record in work], self._clock.now().timestamp())
         metrics.streams = sum(len(state.streams) for state in states)
         oldest = work[0][1].timestamp_ms / 1000 if work else 0.0
         metrics.lag_seconds = max(out.now.timestamp() - oldest, 0.0) if oldest else 0.0

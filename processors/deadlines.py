@@ -28,9 +28,13 @@ class Deadlines:
         return self._due.get(stream)
 
     def earliest(self) -> datetime | None:
-        while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
-            heapq.heappop(self._heap)
-        return self._heap[0][0] if self._heap else None
+        heap = self._heap
+        while heap:
+            due, stream = heap[0]
+            if self._due.get(stream) == due:
+                return due
+            heapq.heappop(heap)
+        return None
 
     def take(self, now: datetime) -> tuple[str, datetime] | None:
         """The next stream that is due, removed; None when nothing is due at `now`."""

@@ -1,8 +1,9 @@
 """What a processor counts. Plain numbers, written by one thread; infra exports them."""
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
+from itertools import groupby
 
 # From the moment a command was sent to the commit of its decision.
 LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
@@ -69,10 +70,10 @@ class ProcessorMetrics(BatchTally):
             if count:
                 setattr(self, name, getattr(self, name) + count)
 
-    def decided(self, sent_ms: Mapping[int, int], now: float) -> None:
-        """Commands were decided at `now` (seconds since 1970): how many were sent in which millisecond."""
-        for sent, times in sent_ms.items():
-            self.latencies.observe(max(now - sent / 1000, 0.0), times)
+    def decided(self, sent_ms: Iterable[int], now: float) -> None:
+        """Commands were decided at `now` (seconds since 1970) that were sent in these milliseconds, mostly in order."""
+        for sent, several in groupby(sent_ms):
+            self.latencies.observe(max(now - sent / 1000, 0.0), len(list(several)))
 
     def numbers(self) -> dict[str, float]:
         """All that is one number, by name."""

@@ -1,6 +1,6 @@
 """When a partition may tick, must be checkpointed, and when the loop has to wake up."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from processors.options import ProcessorOptions
@@ -17,19 +17,20 @@ class Timing:
         self._grace = timedelta(seconds=options.catch_up_grace_seconds)
 
     def checkpoint_due(self, state: PartitionState, now: datetime) -> bool:
+        if not (state.dirty or state.evicted):
+            return False
         # Where most streams are busy at once, a checkpoint as often as that would cost more than the events.
         if state.events_since_checkpoint >= max(self._events, self._per_snapshot * len(state.dirty)):
             return True
-        return bool(state.dirty or state.evicted) and now - state.checkpoint_at >= self._interval
+        return now - state.checkpoint_at >= self._interval
 
-    def due(self, state: PartitionState, now: datetime) -> Iterator[tuple[str, datetime]]:
+    def due(self, state: PartitionState, now: datetime) -> list[tuple[str, datetime]]:
         """The streams whose deadline has passed, each at most once."""
-        if not self._caught_up(state, now):
-            return
-        due = []
-        while (entry := state.deadlines.take(now)) is not None:
-            due.append(entry)
-        yield from due
+        due: list[tuple[str, datetime]] = []
+        if self._caught_up(state, now):
+            while (entry := state.deadlines.take(now)) is not None:
+                due.append(entry)
+        return due
 
     def wait_seconds(self, states: Iterable[PartitionState], now: datetime, longest: float) -> float:
         """How long the loop may wait for commands without missing a deadline."""

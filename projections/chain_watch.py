@@ -3,16 +3,13 @@
 It says where a chain broke and goes on: the views show what the log holds, and `sealane replay` examines it all.
 """
 
-import hashlib
 import logging
-import re
 from collections.abc import Iterable, Mapping
 
+from core.eventlog.chain import link_stored, stored_chain
 from core.eventlog.topics import EVENTS_TOPICS
 from core.ports import Record, TopicPartition
 
-_CHAIN = re.compile(rb'"chain":"([0-9a-f]{64})"')
-_EMPTY = b'"chain":""'
 log = logging.getLogger("sealane.projector")
 
 
@@ -21,11 +18,11 @@ class ChainWatch:
 
     def __init__(self) -> None:
         self.mismatches: dict[TopicPartition, int] = {}
-        self._heads: dict[TopicPartition, bytes] = {}
+        self._heads: dict[TopicPartition, str] = {}
 
     def start(self, heads: Mapping[TopicPartition, str]) -> None:
         """The last chain value that is known of each partition; where none is, any beginning is taken."""
-        self._heads = {where: chain.encode() for where, chain in heads.items()}
+        self._heads = dict(heads)
 
     def see(self, records: Iterable[Record]) -> None:
         """Records in the order of the log, each once. Those of other topics have no chain."""
@@ -34,11 +31,9 @@ class ChainWatch:
                 self._see(TopicPartition(record.topic, record.partition), record.offset, record.value or b"")
 
     def _see(self, where: TopicPartition, offset: int, value: bytes) -> None:
-        # The first match is the envelope's own field: quotes inside strings are escaped, and `data` comes last.
-        found = _CHAIN.search(value)
-        chain = found.group(1) if found else b""
+        chain = stored_chain(value)
         head = self._heads.get(where)
-        if head is not None and chain != _link(head, value, found):
+        if head is not None and (chain is None or chain != link_stored(head, value)):
             self.mismatches[where] = self.mismatches.get(where, 0) + 1
             log.critical(
                 "the chain of %s:%d is broken at offset %d: the log was altered",
@@ -46,9 +41,4 @@ class ChainWatch:
                 offset,
                 extra={"code": "chain-mismatch"},
             )
-        self._heads[where] = chain
-
-
-def _link(head: bytes, value: bytes, found: "re.Match[bytes] | None") -> bytes:
-    canonical = value if found is None else value[: found.start()] + _EMPTY + value[found.end() :]
-    return hashlib.sha256(head + canonical).hexdigest().encode()
+        self._heads[where] = chain or ""

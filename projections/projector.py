@@ -174,7 +174,8 @@ class Projector:
                 )
 
     def _project(self, records: list[Record]) -> int:
-        wanted = [record for record in records if self._is_wanted(record)]
+        all_wanted = self._limits is None and not self.status.halted
+        wanted = records if all_wanted else [record for record in records if self._is_wanted(record)]
         changes, unreadable = _changes_of(wanted)
         if unreadable is not None:
             self._halt(*unreadable)

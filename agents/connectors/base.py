@@ -98,6 +98,7 @@ class _Session:
         self._counting = threading.Lock()
         self._open_bytes = 0
         self._pool = KeyedPool(connector.threads, connector.handler.name)
+        self._open = connector.metrics.open.labels(connector.handler.name)
         self._last_commit = time.monotonic()
 
     def run(self) -> None:
@@ -136,7 +137,7 @@ class _Session:
             if work is not None:
                 self._count(len(record.value or b""))
                 self._pool.submit(work.key, _Attempts(self, record, work))
-        self._connector.metrics.open.labels(self._handler.name).set(self._pool.size)
+        self._open.set(self._pool.size)
 
     def _is_full(self) -> bool:
         limits = self._connector

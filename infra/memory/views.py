@@ -4,7 +4,7 @@ Rows are held as they would come out of Postgres with JSON as text, so that two 
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import psycopg
@@ -137,8 +137,7 @@ class MemoryViewStore:
             self._put(rows, key, row)
 
     def _put(self, rows: Rows, key: Key, row: Row | None) -> None:
-        before = rows.get(key)
-        self._undo.append(lambda: _set(rows, key, before))
+        self._undo.append(partial(_set, rows, key, rows.get(key)))
         _set(rows, key, row)
 
 

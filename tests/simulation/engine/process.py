@@ -55,6 +55,7 @@ class Process:
 
     def __init__(self, kernel: Kernel, name: str) -> None:
         self.kernel = kernel
+        self._scheduler = kernel.scheduler
         self._at = kernel.scheduler.at
         self._random = kernel.random.random
         self.name = name
@@ -72,7 +73,7 @@ class Process:
 
     def now(self) -> datetime:
         """Its wall clock, and so the port core.ports.Clock."""
-        date = self.kernel.scheduler.date()
+        date = self._scheduler.date()
         return date + timedelta(seconds=self.skew_seconds) if self.skew_seconds else date
 
     @property
@@ -84,7 +85,7 @@ class Process:
 
     def soon(self, action: Action) -> list[Action | None]:
         """After the little time that anything takes."""
-        return self._at(self.kernel.scheduler.now + self.latency(), partial(self._do, action))
+        return self._at(self._scheduler.now + self.latency(), partial(self._do, action))
 
     def latency(self) -> float:
         return (0.0001 + 0.003 * self._random()) * self.slowness
@@ -92,8 +93,8 @@ class Process:
     def _do(self, action: Action) -> None:
         if not self.alive:
             return
-        if self.paused_until > self.kernel.scheduler.now:
-            self.kernel.scheduler.at(self.paused_until, partial(self._do, action))
+        if self.paused_until > self._scheduler.now:
+            self._at(self.paused_until, partial(self._do, action))
             return
         before, process_turn.whose = process_turn.whose, self
         try:

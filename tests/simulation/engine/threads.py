@@ -136,6 +136,9 @@ class _Waiters:
             self._threads.remove(thread)
         return woken
 
+    def __bool__(self) -> bool:
+        return bool(self._threads)
+
     def wake(self, count: int = 1 << 30) -> None:
         while self._threads and count:
             self._threads.popleft().wake()
@@ -178,10 +181,14 @@ class Semaphore:
 
     def release(self) -> None:
         self._value += 1
-        self._waiters.wake(1)
+        if self._waiters:
+            self._waiters.wake(1)
 
     def __enter__(self) -> None:
-        self.acquire()
+        if self._value:
+            self._value -= 1
+        else:
+            self.acquire()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

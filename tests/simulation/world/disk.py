@@ -101,11 +101,20 @@ class QuickShutil:
         except FileNotFoundError:
             return
         for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                cls.rmtree(entry.path)
-            else:
+            if not entry.is_dir(follow_symlinks=False):
                 os.unlink(entry.path)
+            elif not _is_removed_empty(entry.path):
+                cls.rmtree(entry.path)
         os.rmdir(path)
+
+
+def _is_removed_empty(path: str) -> bool:
+    """Most of what a job was given it did not use."""
+    try:
+        os.rmdir(path)
+    except OSError:
+        return False
+    return True
 
 
 def temporary_root() -> Path:

@@ -55,15 +55,16 @@ class SimulatedLog:
         return thread
 
     def _call(self, call: Call) -> None:
-        process = self.owners.get(call.owner)
+        owner, operation, phase = call
+        process = self.owners.get(owner)
         if process is None:
             return  # Whoever checks is no part of the world.
         if process.fuse is not None or not process.alive:
             process.step()
-        if call.phase == "after":
-            if call.operation not in _QUIET:
-                self._kernel.note(call.owner, call.operation)
-        elif process.trap is not None and process.trap[0] == call.operation:
+        if phase == "after":
+            if operation not in _QUIET:
+                self._kernel.note(owner, operation)
+        elif process.trap is not None and process.trap[0] == operation:
             (_, spring), process.trap = process.trap, None
             spring()
             self._take_time(0.001)

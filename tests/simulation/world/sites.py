@@ -26,6 +26,7 @@ class InstanceSetAt:
 
     def __init__(self, wished: InstanceSet) -> None:
         self.release = wished.release
+        self._lasts = CRASHES_AFTER.get(worth_of(wished.release), float("inf"))
         self.started: list[tuple[float, float]] = []
         self.weight = 0
         self.requests = 0.0
@@ -38,7 +39,7 @@ class InstanceSetAt:
         return sum(self._lives(start, now) for start, _ in self.started)
 
     def _lives(self, start: float, now: float) -> bool:
-        return now - start < CRASHES_AFTER.get(worth_of(self.release), float("inf"))
+        return now - start < self._lasts
 
 
 class Site:
