@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -40,7 +40,7 @@ class Place:
 
     root: Path
 
-    @property
+    @cached_property
     def _wish(self) -> Path:
         return self.root / "wish.json"
 

@@ -46,7 +46,7 @@ class Targets(Generic[_Target]):
     def places(self) -> list[Place]:
         """Where there was an order once."""
         found = (place for app in _folders(self._root) for place in _folders(app))
-        return [Place(Path(place)) for place in found if os.path.exists(f"{place}/wish.json")]
+        return [Place(Path(root)) for root in found if os.path.exists(f"{root}/wish.json")]
 
     def at(self, place: Place) -> _Target | None:
         """The target there; None if it is gone meanwhile. Raises TargetFailed where its order can't be read."""

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Protocol, cast
 
 from tests.simulation.engine.process import Crash, Process
-from tests.simulation.engine.scheduler import Action, Scheduler
+from tests.simulation.engine.scheduler import Action, Cell, Scheduler
 
 MONOTONIC_START = 1000.0
 GIVES_WAY = 0.2
@@ -33,7 +33,7 @@ class Call:
         self.callback = callback
         self.args = args
         self.context = context
-        self.cell: list[Action | None] | None = None
+        self.cell: Cell | None = None
         self.cancelled = False
 
     def cancel(self) -> None:
@@ -59,7 +59,7 @@ class Loop:
         self._ready: deque[Call] = deque()
         # Whether turns are being made; if not, and something is ready, when the next one will be.
         self._turning = False
-        self._next: list[Action | None] | None = None
+        self._next: Cell | None = None
         process.enter = self._enter
         # Asked for each future there is: no frame of ours. bool() is False.
         self.create_future: Callable[[], asyncio.Future[Any]] = partial(asyncio.Future, loop=self._itself)

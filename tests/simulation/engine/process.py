@@ -7,10 +7,9 @@ and whatever still reaches for the world then is told that it is dead.
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Generic, Protocol, TypeVar
 
-from tests.simulation.engine.scheduler import Action, Scheduler
+from tests.simulation.engine.scheduler import Action, Cell, Scheduler
 from tests.simulation.engine.trace import Trace
 
 WhoT = TypeVar("WhoT")
@@ -57,6 +56,7 @@ class Process:
         self.kernel = kernel
         self._scheduler = kernel.scheduler
         self._at = kernel.scheduler.at
+        self._doing = self._do
         self._random = kernel.random.random
         self.name = name
         self.alive = True
@@ -80,12 +80,12 @@ class Process:
     def paused(self) -> bool:
         return self.paused_until > self.kernel.scheduler.now
 
-    def at(self, when: float, action: Action) -> list[Action | None]:
-        return self._at(when, partial(self._do, action))
+    def at(self, when: float, action: Action) -> Cell:
+        return self._at(when, action, self._doing)
 
-    def soon(self, action: Action) -> list[Action | None]:
+    def soon(self, action: Action) -> Cell:
         """After the little time that anything takes."""
-        return self._at(self._scheduler.now + self.latency(), partial(self._do, action))
+        return self._at(self._scheduler.now + self.latency(), action, self._doing)
 
     def latency(self) -> float:
         return (0.0001 + 0.003 * self._random()) * self.slowness
@@ -94,7 +94,7 @@ class Process:
         if not self.alive:
             return
         if self.paused_until > self._scheduler.now:
-            self._at(self.paused_until, partial(self._do, action))
+            self._at(self.paused_until, action, self._doing)
             return
         before, process_turn.whose = process_turn.whose, self
         try:

@@ -12,7 +12,7 @@ from typing import Any
 from greenlet import getcurrent, greenlet
 
 from tests.simulation.engine.process import Crash, Turn, process_turn
-from tests.simulation.engine.scheduler import Action, Scheduler
+from tests.simulation.engine.scheduler import Cell, Scheduler
 
 
 class Thread:
@@ -39,7 +39,7 @@ class Thread:
         self._main: greenlet | None = None
         self._ended = Event()
         self._wait = 0
-        self._timeout: list[Action | None] | None = None
+        self._timeout: Cell | None = None
         self._timed_out = False
 
     def start(self) -> None:
