@@ -84,25 +84,20 @@ class Kinds:
         """Changes with the shape of a state or the code version: a snapshot with another one must not be used."""
         known = self._fingerprints.get((context, code_version))
         if known is None:
-            known = self._fingerprints[context, code_version] = self._make_fingerprint(context, code_version)
+            kinds = sorted(self._kinds.values(), key=lambda kind: kind.name)
+            of_context = tuple(kind.aggregate for kind in kinds if kind.context == context)
+            known = self._fingerprints[context, code_version] = _fingerprint(of_context, code_version)
         return known
 
-    def _make_fingerprint(self, context: str, code_version: str) -> str:
-        shapes = [
-            (kind.name, _shape(kind.aggregate))
-            for kind in sorted(self._kinds.values(), key=lambda kind: kind.name)
-            if kind.context == context
-        ]
-        text = msgspec.json.encode((code_version, shapes), order="deterministic")
-        return hashlib.sha256(text).hexdigest()[:12]
 
-
-# Both take milliseconds for a state of some size, and are the same for all processors of a program.
+# These take milliseconds for a state of some size, and are the same for all processors of a program.
 @cache
 def _state_decoder(aggregate: Aggregate) -> msgspec.msgpack.Decoder[Any]:
     return msgspec.msgpack.Decoder(aggregate.state_type)
 
 
 @cache
-def _shape(aggregate: Aggregate) -> dict[str, Any]:
-    return msgspec.json.schema(aggregate.state_type)
+def _fingerprint(aggregates: tuple[Aggregate, ...], code_version: str) -> str:
+    shapes = [(aggregate.kind, msgspec.json.schema(aggregate.state_type)) for aggregate in aggregates]
+    text = msgspec.json.encode((code_version, shapes), order="deterministic")
+    return hashlib.sha256(text).hexdigest()[:12]

@@ -27,7 +27,8 @@ class Timing:
     def due(self, state: PartitionState, now: datetime) -> list[tuple[str, datetime]]:
         """The streams whose deadline has passed, each at most once."""
         due: list[tuple[str, datetime]] = []
-        if self._caught_up(state, now):
+        earliest = state.deadlines.earliest()
+        if earliest is not None and earliest <= now and self._caught_up(state, now):
             while (entry := state.deadlines.take(now)) is not None:
                 due.append(entry)
         return due

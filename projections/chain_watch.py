@@ -26,9 +26,12 @@ class ChainWatch:
 
     def see(self, records: Iterable[Record]) -> None:
         """Records in the order of the log, each once. Those of other topics have no chain."""
+        where = TopicPartition("", 0)
         for record in records:
             if record.topic in EVENTS_TOPICS:
-                self._see(TopicPartition(record.topic, record.partition), record.offset, record.value or b"")
+                if record.partition != where.partition or record.topic != where.topic:
+                    where = TopicPartition(record.topic, record.partition)
+                self._see(where, record.offset, record.value or b"")
 
     def _see(self, where: TopicPartition, offset: int, value: bytes) -> None:
         chain = stored_chain(value)

@@ -210,7 +210,8 @@ class Projector:
 
     def _write(self, records: list[Record], changes: Changes) -> None:
         assert self._store is not None
-        after = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in records}
+        last = {(record.topic, record.partition): record.offset for record in records}
+        after = {TopicPartition(*where): offset + 1 for where, offset in last.items()}
         try:
             _write_all(self._store, self._next, after, changes, copy=True)
         except psycopg.errors.UniqueViolation as error:

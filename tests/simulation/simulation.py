@@ -7,9 +7,11 @@ again, and whatever was begun must come to its end within bounded time (liveness
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import IO, Any, TypeVar
 
+from core.eventlog.routing import decode_event
 from tests.simulation.checks.all_checks import Checks
 from tests.simulation.engine.patches import collected_afterwards, patched
 from tests.simulation.engine.process import Kernel
@@ -74,7 +76,14 @@ def _in_a_world(options: Options, play: Callable[[World], PlayedT], trace_file: 
 
 
 def _patches(world: World, spools: SpoolOs) -> dict[str, Any]:
+    # The same bytes are read by everybody, and an envelope can't be changed.
+    decode = lru_cache(maxsize=None)(decode_event)
     return {
+        "infra.kafka.tail:decode_event": decode,
+        "projections.facts:_decode_envelope": decode,
+        "agents.deployer.connector:decode_event": decode,
+        "agents.metrics.sampler:decode_event": decode,
+        "tests.simulation.checks.observer:decode_event": decode,
         "agents.connection:connect": dialler(world.network),
         "agents.spool_segment:os": spools,
         "agents.disk:shutil": WorkerShutil(world.disks),

@@ -7,7 +7,7 @@ from contextvars import Context
 from functools import partial
 from typing import Any, Protocol, cast
 
-from tests.simulation.engine.process import Crash, Process
+from tests.simulation.engine.process import Crash, Process, Turn
 from tests.simulation.engine.scheduler import Action, Cell, Scheduler
 
 MONOTONIC_START = 1000.0
@@ -143,7 +143,9 @@ class Loop:
             self._next = None
         ready, process = self._ready, self._process
         self._turning = True
-        asyncio._set_running_loop(self._itself)
+        if loop_turn.whose is not self:
+            loop_turn.whose = self
+            asyncio._set_running_loop(self._itself)
         try:
             while ready:
                 for _ in range(len(ready)):
@@ -165,4 +167,13 @@ class Loop:
             return
         finally:
             self._turning = False
-            asyncio._set_running_loop(None)
+
+
+# Whose turn it is, or was last: threads don't ask for the loop that runs, and to say who it is takes long.
+loop_turn: Turn[Loop] = Turn()
+
+
+def no_loop_runs() -> None:
+    """After a simulation."""
+    loop_turn.whose = None
+    asyncio._set_running_loop(None)

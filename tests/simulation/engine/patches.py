@@ -15,7 +15,7 @@ from threading import get_ident
 from typing import Any
 
 from tests.simulation.engine import threads
-from tests.simulation.engine.loop import MONOTONIC_START
+from tests.simulation.engine.loop import MONOTONIC_START, no_loop_runs
 from tests.simulation.engine.process import process_turn
 from tests.simulation.engine.scheduler import START, Scheduler
 
@@ -54,6 +54,7 @@ def patched(scheduler: Scheduler, more: dict[str, Any]) -> Iterator[None]:
         for (module, name), value in before.items():
             setattr(module, name, value)
         logging.disable(logged)
+        no_loop_runs()
 
 
 @contextmanager
