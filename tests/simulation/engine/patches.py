@@ -62,6 +62,7 @@ def collected_afterwards() -> Iterator[None]:
     """What a killed process held must not come to its end (and run its `finally`) in the middle of the simulation.
 
     Whatever is made meanwhile is looked through at the end: nobody may hold the world any more then, or it stays.
+    Where nothing is collected anyway, it is left to the end of the process.
     """
     collects = gc.isenabled()
     gc.disable()
@@ -70,7 +71,8 @@ def collected_afterwards() -> Iterator[None]:
     try:
         yield
     finally:
-        gc.collect()
+        if collects:
+            gc.collect()
         gc.unfreeze()
         sys.unraisablehook = unraisable
         if collects:
