@@ -44,7 +44,11 @@ class _Calling:
         log.on_call(self._before)
         log.lock.acquire()
         if log.next_expiry < FOREVER and log.next_expiry <= log.clock.seconds():
-            log.expire()
+            try:
+                log.expire()
+            except BaseException:
+                log.lock.release()
+                raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
