@@ -3,8 +3,8 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-import psycopg
 import typer
 
 from gateway.cli.context import AsJson
@@ -13,10 +13,10 @@ from gateway.cli.output import console, print_json
 from infra.local.installation import with_running_servers
 from infra.long_work import long_work
 from infra.settings_command import settings_or_error
-from infra.wiring.parts import views_place
-from projections.projector import LogMismatch
-from projections.rebuild import Place, RebuildHalted, rebuild
-from projections.verify import Verified, verify
+
+if TYPE_CHECKING:
+    from projections.rebuild import Place
+    from projections.verify import Verified
 
 projections = typer.Typer(help="The Postgres views: rebuild them from the log, compare them with it.")
 
@@ -27,6 +27,8 @@ def rebuild_views(as_json: AsJson = False) -> None:
 
     Interrupted, it goes on where it stopped when called again.
     """
+    from projections.rebuild import rebuild
+
     place = live_place()
     began, records = time.monotonic(), 0
 
@@ -69,12 +71,16 @@ def verify_views(as_json: AsJson = False) -> None:
         raise typer.Exit(Exit.RUN_FAILED)
 
 
-def live_place() -> Place:
+def live_place() -> "Place":
+    from infra.wiring.parts import views_place
+
     return views_place(with_running_servers(settings_or_error()))
 
 
-def verified_views(place: Place) -> Verified:
+def verified_views(place: "Place") -> "Verified":
     """With progress. Raises CliError."""
+    from projections.verify import verify
+
     with explained(), long_work() as step:
         return verify(place, step("projecting again", "records"), step("comparing", "rows"))
 
@@ -82,6 +88,11 @@ def verified_views(place: Place) -> Verified:
 @contextmanager
 def explained() -> Iterator[None]:
     """What can go wrong, as one message."""
+    import psycopg
+
+    from projections.projector import LogMismatch
+    from projections.rebuild import RebuildHalted
+
     try:
         yield
     except RebuildHalted as error:

@@ -11,9 +11,6 @@ from gateway.cli.context import AsJson
 from gateway.cli.errors import CliError, Exit
 from infra.local.installation import with_running_servers
 from infra.long_work import long_work
-from infra.replay_report import Report
-from infra.replay_steps import compare_views, replay_log
-from infra.restore_command import restore
 from infra.settings_command import settings_or_error
 
 
@@ -36,9 +33,14 @@ def replay(
     if into is not None or source is not None:
         if into is None or source is None:
             raise CliError("--into FOLDER and --from FOLDER belong together", Exit.USAGE, "folder-missing")
+        from infra.restore_command import restore
+
         return restore(into, source, as_json)
     if stream and verify:
         raise CliError("--verify is about all streams: leave the stream out", Exit.USAGE, "stream-not-wanted")
+    from infra.replay_report import Report
+    from infra.replay_steps import compare_views, replay_log
+
     settings = with_running_servers(settings_or_error())
     report = Report()
     with long_work() as step:

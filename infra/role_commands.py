@@ -7,10 +7,15 @@ import typer
 
 from gateway.cli.errors import CliError, Exit
 from infra import roles
+from infra.agent_command import agent
+from infra.export_command import export
 from infra.local.installation import with_running_servers
 from infra.metrics.option import MetricsPort, metrics_port_errors
+from infra.projections_command import projections
+from infra.replay_command import replay
 from infra.settings import Settings
 from infra.settings_command import settings_or_error
+from infra.topics_command import topics
 
 
 def setup() -> None:
@@ -72,13 +77,7 @@ def _with_port(metrics_port: int | None) -> Settings:
 
 
 def add_log_commands(cli: typer.Typer) -> None:
-    """Agent, topics, views, replay and export: they import more than the others."""
-    from infra.agent_command import agent
-    from infra.export_command import export
-    from infra.projections_command import projections
-    from infra.replay_command import replay
-    from infra.topics_command import topics
-
+    """Agent, topics, views, replay and export."""
     cli.command()(agent)
     cli.command()(replay)
     cli.command()(export)

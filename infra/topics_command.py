@@ -1,14 +1,17 @@
 """`sealane topics plan|apply`: what the topics should be, what they are, and the way from one to the other."""
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from gateway.cli.context import AsJson
 from gateway.cli.errors import CliError, Exit
 from gateway.cli.output import console, print_json
-from infra.kafka.topics import TopicMismatch, TopicPlan, apply, look
 from infra.local.installation import with_running_servers
 from infra.settings_command import settings_or_error
-from infra.wiring.parts import topic_admin
+
+if TYPE_CHECKING:
+    from infra.kafka.topics import TopicPlan
 
 topics = typer.Typer(help="Kafka topics: compare with the settings, create what is missing.", no_args_is_help=True)
 
@@ -16,6 +19,9 @@ topics = typer.Typer(help="Kafka topics: compare with the settings, create what 
 @topics.command("plan")
 def plan_topics(as_json: AsJson = False) -> None:
     """Say what `apply` would do. Exit code 4 where something can't be repaired."""
+    from infra.kafka.topics import look
+    from infra.wiring.parts import topic_admin
+
     settings = with_running_servers(settings_or_error())
     todo = look(topic_admin(settings), settings.topology.topic_specs())
     _show(todo, as_json, "nothing to do: all topics are as the settings ask for")
@@ -26,6 +32,9 @@ def plan_topics(as_json: AsJson = False) -> None:
 @topics.command("apply")
 def apply_topics(as_json: AsJson = False) -> None:
     """Create topics, add partitions, set configs, place replicas by region. Never removes anything."""
+    from infra.kafka.topics import TopicMismatch, apply
+    from infra.wiring.parts import topic_admin
+
     settings = with_running_servers(settings_or_error())
     try:
         done = apply(topic_admin(settings), settings.topology.topic_specs())
@@ -34,7 +43,7 @@ def apply_topics(as_json: AsJson = False) -> None:
     _show(done, as_json, "nothing was to do")
 
 
-def _show(todo: TopicPlan, as_json: bool, nothing: str) -> None:
+def _show(todo: "TopicPlan", as_json: bool, nothing: str) -> None:
     if as_json:
         return print_json(
             {

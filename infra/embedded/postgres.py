@@ -12,8 +12,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
-
 from infra.embedded.cache import writable_dir
 from infra.embedded.errors import ServerError
 from infra.embedded.ports import HOST, choose_port
@@ -165,6 +163,9 @@ def _spec(
 
 
 def _answers(dsn: str) -> bool:
+    # Here and not above: most commands only ask where a server is, and should not pay 0.1 s for this import.
+    import psycopg
+
     try:
         with psycopg.connect(dsn, connect_timeout=2) as connection:
             return connection.execute("SELECT 1").fetchone() == (1,)
