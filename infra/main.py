@@ -9,6 +9,7 @@ from gateway.cli.context import AsJson
 from gateway.cli.errors import CliError, Exit
 from gateway.cli.main import make_cli, run_cli
 from gateway.cli.output import console, print_json
+from infra.lean_imports import leave_out_command_line_of_cel
 from infra.role_commands import add_log_commands, deployer, gateway, processor, setup, worker
 from infra.settings_command import settings_or_error
 
@@ -72,4 +73,5 @@ def full_cli() -> typer.Typer:
 
 def main() -> None:
     """Entry point of the console script."""
+    leave_out_command_line_of_cel()
     run_cli(full_cli())

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from gateway.structured_logs import configure_logging
+from infra.lean_imports import leave_out_command_line_of_cel
 from infra.metrics.endpoint import MetricsPortTaken, advertised, metrics_endpoint
 from infra.settings import Settings, SettingsError, load_settings
 
@@ -131,6 +132,7 @@ def main(arguments: list[str]) -> None:
         print(f"error: {error} [{error.code}]", file=sys.stderr)
         sys.exit(2)
     configure_logging(settings.log_level, "-".join(arguments))
+    leave_out_command_line_of_cel()
     try:
         ROLES[arguments[0]](settings, *arguments[1:])
     except MetricsPortTaken as error:

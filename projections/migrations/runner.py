@@ -2,11 +2,13 @@
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
+
+# Alembic is imported where it is used: every process asks for the schema's name, few bring it up to date.
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 DEFAULT_SCHEMA = "sealane"
 _LOCK = 0x5EA1A9E
@@ -30,6 +32,8 @@ def migrate(url: str, schema: str = DEFAULT_SCHEMA) -> None:
 
 def migrate_on(connection: Connection, schema: str) -> None:
     """The same inside the caller's transaction."""
+    from alembic import command
+
     connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
     connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
     connection.execute(text(f"SET LOCAL search_path TO {schema}"))
@@ -39,6 +43,8 @@ def migrate_on(connection: Connection, schema: str) -> None:
 
 def newest_version() -> str:
     """The revision this code was written for."""
+    from alembic.script import ScriptDirectory
+
     head = ScriptDirectory.from_config(_config(None, DEFAULT_SCHEMA)).get_current_head()
     assert head is not None
     return head
@@ -49,7 +55,9 @@ def check_schema_name(schema: str) -> None:
         raise ValueError(f"'{schema}' is not usable as a schema name: use lower-case letters, digits and _")
 
 
-def _config(connection: Connection | None, schema: str) -> Config:
+def _config(connection: Connection | None, schema: str) -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.set_main_option("path_separator", "os")
