@@ -148,11 +148,14 @@ class Platform:
 
     @staticmethod
     def wait(condition: Callable[[], bool], seconds: float, explain: Callable[[], str]) -> None:
-        """Until the condition holds; fails with what `explain` says."""
+        """Until the condition holds; fails with what `explain` says. What is costly to ask is asked less often."""
         deadline = time.monotonic() + seconds
+        began = time.monotonic()
         while not condition():
-            assert time.monotonic() < deadline, f"not within {seconds:g} s: {explain()}"
-            time.sleep(0.1)
+            now = time.monotonic()
+            assert now < deadline, f"not within {seconds:g} s: {explain()}"
+            time.sleep(min(max(0.1, 4 * (now - began)), 1.0))
+            began = time.monotonic()
 
 
 class Repository:

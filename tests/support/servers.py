@@ -113,10 +113,14 @@ def shared_postgres() -> Iterator[str]:
 
 
 @contextmanager
-def fresh_database(dsn: str) -> Iterator[str]:
-    """The dsn of an empty database on the server of `dsn`, dropped afterwards whoever is still connected."""
+def fresh_database(dsn: str, template: str = "") -> Iterator[str]:
+    """The dsn of a new database on the server of `dsn`, dropped afterwards whoever is still connected.
+
+    It is empty, or a copy of the one whose dsn `template` is, to which nobody may be connected.
+    """
     name = f"test_{secrets.token_hex(6)}"
-    _execute(dsn, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    source = urlsplit(template).path.removeprefix("/") or "template1"
+    _execute(dsn, sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(source)))
     try:
         yield urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
     finally:
