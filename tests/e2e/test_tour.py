@@ -103,5 +103,5 @@ def test_broken_version_is_taken_back_and_kept_out(platform: Platform) -> None:
 def test_same_thresholds_judge_the_recorded_samples_the_same(platform: Platform) -> None:
     deployments = platform.get("/deployments", app="hello", limit=100)["items"]
     for deployment in deployments:
-        again = platform.sealane("analysis", "replay", deployment["id"])
-        assert again.returncode == 0, again.stdout + again.stderr
+        again = platform.sealane_here("analysis", "replay", deployment["id"])
+        assert again.exit_code == 0, again.output

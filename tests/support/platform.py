@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
+from typer.testing import CliRunner, Result
+
+from infra.main import full_cli
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120.0
@@ -77,6 +80,10 @@ class Platform:
         return subprocess.run(
             command, cwd=cwd or ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120
         )
+
+    def sealane_here(self, *arguments: str) -> Result:
+        """The same command without a process of its own, for where there are many to give."""
+        return CliRunner().invoke(full_cli(), arguments, env=self.environment)
 
     def start_command(self, *command: str, cwd: Path) -> "subprocess.Popen[bytes]":
         """A command of the user's, as they would give it in a second terminal."""

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI
 
 from core.catalog.commands import Role
 from gateway.auth import Principal
@@ -14,11 +14,17 @@ from gateway.rest.routers import API_ROUTERS
 from tests.support.bare_gateway import ROLES, bare_gateway, token_of
 
 
-@pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
+@pytest.fixture(scope="module")
+def gateway() -> FastAPI:
+    """One for all: no request gets anywhere where it would change something."""
     app = bare_gateway()
     app.state.gateway.closing.set()  # Streams end at once.
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    return app
+
+
+@pytest.fixture
+async def client(gateway: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(gateway, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as made:
         yield made
 
