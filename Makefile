@@ -22,7 +22,7 @@ down: venv ## Stops what `make up` started
 	@exec $(BIN)/sealane down $(ARGS)
 
 test: venv ## Runs the whole test suite on real servers
-	@exec $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@exec env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: venv ## Format, lint, types, import contract, budgets and fast tests
 	$(BIN)/ruff format --check --quiet .

@@ -5,8 +5,6 @@ Written from the specification (cdevents.dev, schemas of v0.5.1); `links`, which
 
 from typing import Any, Final
 
-from jsonschema import Draft202012Validator
-
 Json = dict[str, Any]
 TEXT: Final[Json] = {"type": "string"}
 WORD: Final[Json] = TEXT | {"minLength": 1}
@@ -117,4 +115,7 @@ def check_cloud_event(kind: str, cloud_event: Json) -> None:
 
 
 def _check(rules: Json, document: Json) -> None:
+    # Here and not above: it builds dozens of grammars, which takes seconds of every process that collects tests.
+    from jsonschema import Draft202012Validator
+
     Draft202012Validator(rules, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(document)

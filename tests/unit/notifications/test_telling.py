@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from jsonschema import ValidationError
 
 from agents.connectors.notifications.all_told import all_told
 from agents.connectors.notifications.announcement import purl
@@ -317,6 +316,8 @@ def test_long_titles_are_cut() -> None:
 
 
 def test_rules_find_an_event_that_breaks_them() -> None:
+    from jsonschema import ValidationError
+
     ((kind, made),) = told(RUN_STREAM, RUN_BEGAN)
     made.event["subject"]["content"]["uri"] = "not a uri"
     with pytest.raises(ValidationError):
