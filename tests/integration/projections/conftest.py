@@ -2,9 +2,9 @@
 
 import functools
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, NamedTuple
 
 import psycopg
 import pytest
@@ -12,8 +12,10 @@ import pytest
 from infra.memory.log import MemoryLog
 from infra.memory.reader import MemoryLogReader
 from infra.postgres.connections import connector, sqlalchemy_url
+from infra.postgres.reading import open_read_side
 from projections.migrations.runner import migrate
 from projections.projector import Projector, partitions_of
+from projections.queries.database import ReadSide
 from projections.rebuild import Place
 from projections.store import stores
 from tests.support.household import TOPOLOGY
@@ -58,6 +60,38 @@ def place_in(database_url: str, log: MemoryLog) -> Place:
 
 def _alembic_url(dsn: str) -> str:
     return sqlalchemy_url(dsn).render_as_string(hide_password=False)
+
+
+class Views(NamedTuple):
+    """Views that several tests read and none changes."""
+
+    dsn: str
+    place: Place
+
+
+@contextmanager
+def views_of(log: MemoryLog, postgres: str, views_template: str, max_batch: int = 5000) -> Iterator[Views]:
+    with fresh_database(postgres, views_template) as dsn:
+        views = Views(dsn, place_in(dsn, log))
+        project_all(views.place, max_batch)
+        yield views
+
+
+def crowd(views: Views, *inserts: str) -> None:
+    """Adds rows, as many as there would be after years, and has Postgres count them."""
+    with views.place.connect(views.place.schema)() as connection:
+        for insert in inserts:
+            connection.execute(insert.encode())
+        connection.commit()
+        connection.autocommit = True
+        connection.execute("VACUUM ANALYZE")
+
+
+@asynccontextmanager
+async def reading(dsn: str) -> AsyncIterator[ReadSide]:
+    read_side = open_read_side(dsn, connections=2)
+    yield read_side
+    await read_side.close()
 
 
 @contextmanager

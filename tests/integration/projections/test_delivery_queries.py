@@ -1,6 +1,6 @@
 """What is deployed where, since when, by whom, from which commit: the read side over a history of deliveries."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -11,7 +11,6 @@ from core.catalog.commands import SetEnvironments
 from core.environments.settings import Window
 from core.pipeline.plan import DeployPlan, StagePlan
 from gateway.git.progress_lines import told_enough
-from infra.postgres.reading import open_read_side
 from projections.queries.approvals import pending_rollout_approvals
 from projections.queries.database import ReadSide
 from projections.queries.deployment_detail import deployment_detail
@@ -31,30 +30,22 @@ from projections.queries.rollout_types import DeploymentDetail, RolloutDetail
 from projections.queries.rollouts import RolloutFilter, find_rollout, list_rollouts
 from projections.queries.run_detail import run_detail
 from projections.queries.run_types import RunDetail
-from projections.rebuild import Place
 from projections.verify import verify
-from tests.integration.projections.conftest import NewPlace, project_all, rows_of
-from tests.support.delivery_history import APP, PRODUCTION, STAGING, DeliveryHistory, full_delivery, release
+from tests.integration.projections.conftest import NewPlace, Views, crowd, project_all, reading, rows_of, views_of
+from tests.support.delivery_history import APP, PRODUCTION, STAGING, full_delivery, release
 from tests.support.histories import History
 
 
-@pytest.fixture
-def told() -> DeliveryHistory:
-    return full_delivery()
+@pytest.fixture(scope="module")
+def views(postgres: str, views_template: str) -> Iterator[Views]:
+    with views_of(full_delivery().history.log, postgres, views_template, 7) as made:
+        yield made
 
 
 @pytest.fixture
-def place(new_place: NewPlace, told: DeliveryHistory) -> Place:
-    place = new_place(told.history.log)
-    project_all(place, 7)
-    return place
-
-
-@pytest.fixture
-async def db(place: Place, database_url: str) -> AsyncIterator[ReadSide]:
-    read_side = open_read_side(database_url, connections=2)
-    yield read_side
-    await read_side.close()
+async def db(views: Views) -> AsyncIterator[ReadSide]:
+    async with reading(views.dsn) as read_side:
+        yield read_side
 
 
 async def rollout(db: ReadSide, number: int) -> RolloutDetail:
@@ -70,8 +61,8 @@ async def deployment(db: ReadSide, number: int, region: str) -> DeploymentDetail
     return found
 
 
-def test_live_views_are_what_the_log_says(place: Place) -> None:
-    assert verify(place).difference is None
+def test_live_views_are_what_the_log_says(views: Views) -> None:
+    assert verify(views.place).difference is None
 
 
 async def test_what_is_deployed_where(db: ReadSide) -> None:
@@ -94,26 +85,29 @@ async def test_what_is_deployed_where(db: ReadSide) -> None:
 
 
 async def test_environment_that_was_dropped_is_shown_as_long_as_something_runs_there(
-    db: ReadSide, told: DeliveryHistory, place: Place
+    new_place: NewPlace, database_url: str
 ) -> None:
+    told = full_delivery()
     told.declare()
-    project_all(place)
-    (production,) = await list_environments(db, APP)
-    assert (production.name, production.declared, len(production.places)) == ("production", False, 2)
-    assert await list_environments(db, "other") == ()
+    project_all(new_place(told.history.log))
+    async with reading(database_url) as db:
+        (production,) = await list_environments(db, APP)
+        assert (production.name, production.declared, len(production.places)) == ("production", False, 2)
+        assert await list_environments(db, "other") == ()
 
 
-async def test_environment_that_its_settings_close_says_so(db: ReadSide, told: DeliveryHistory, place: Place) -> None:
-    always = Window(cron="* * * * *", duration_seconds=3600)
+async def test_environment_that_its_settings_close_says_so(new_place: NewPlace, database_url: str) -> None:
+    told, always = full_delivery(), Window(cron="* * * * *", duration_seconds=3600)
     told.declare(msgspec.structs.replace(PRODUCTION, freezes=(always,)), STAGING)
-    project_all(place)
-    production, staging = await list_environments(db, APP)
+    project_all(new_place(told.history.log))
+    async with reading(database_url) as db:
+        production, staging = await list_environments(db, APP)
     assert production.closed is not None
     assert production.closed.reason.startswith("frozen until")
     assert staging.closed is None
 
 
-async def test_quarantined_release_is_not_what_a_rollback_takes(db: ReadSide, told: DeliveryHistory) -> None:
+async def test_quarantined_release_is_not_what_a_rollback_takes(db: ReadSide) -> None:
     production = await get_environment(db, APP, "production")
     assert production is not None
     assert production.settings == PRODUCTION
@@ -235,7 +229,7 @@ async def test_samples_come_in_order_with_all_that_was_measured(db: ReadSide) ->
 
 
 @pytest.fixture
-async def waiting_run(new_place: NewPlace, database_url: str) -> AsyncIterator[RunDetail]:
+async def waiting_run(new_place: NewPlace, database_url: str) -> RunDetail:
     """A run whose stage deploys to an environment that wants an approval; by the real aggregates."""
     history = History()
     settings = SetEnvironments(environments=(PRODUCTION,), source="api", by="eve")
@@ -243,11 +237,10 @@ async def waiting_run(new_place: NewPlace, database_url: str) -> AsyncIterator[R
     run = history.push(1)
     history.plan(run, StagePlan(name="ship", jobs=(), deploy=DeployPlan(environment="production")))
     project_all(new_place(history.log))
-    db = open_read_side(database_url, connections=2)
-    found = await run_detail(db, run)
+    async with reading(database_url) as db:
+        found = await run_detail(db, run)
     assert found is not None
-    yield found
-    await db.close()
+    return found
 
 
 async def test_run_shows_the_rollout_of_its_stage_and_waits_with_it(waiting_run: RunDetail) -> None:
@@ -283,18 +276,24 @@ QUERIES: dict[str, tuple[str, Callable[[ReadSide], Awaitable[Any]]]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def crowded(postgres: str, views_template: str) -> Iterator[Views]:
+    times = {"rollouts": "created_at", "deployments": "requested_at"}
+    with views_of(full_delivery().history.log, postgres, views_template) as made:
+        crowd(made, *(_MANY.format(table=table, time=time) for table, time in times.items()))
+        yield made
+
+
 @pytest.mark.parametrize("name", QUERIES)
-async def test_no_query_reads_all_there_ever_was(db: ReadSide, place: Place, name: str) -> None:
+async def test_no_query_reads_all_there_ever_was(crowded: Views, name: str) -> None:
     table, query = QUERIES[name]
     asked: list[tuple[str, Any]] = []
-    event.listen(db._engine.sync_engine, "before_cursor_execute", lambda *args: asked.append((args[2], args[3])))
-    with place.connect(place.schema)() as connection:
-        time = "created_at" if table == "rollouts" else "requested_at"
-        connection.execute(_MANY.format(table=table, time=time).encode())
-        connection.commit()
-        connection.autocommit = True
-        connection.execute(f"VACUUM ANALYZE {table}".encode())
-        await query(db)
+    with crowded.place.connect(crowded.place.schema)() as connection:
+        async with reading(crowded.dsn) as db:
+            event.listen(
+                db._engine.sync_engine, "before_cursor_execute", lambda *args: asked.append((args[2], args[3]))
+            )
+            await query(db)
         assert asked
         for statement, values in asked:
             explained = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}".encode(), values).fetchone()

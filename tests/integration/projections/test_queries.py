@@ -1,13 +1,12 @@
 """The read side over views that were made of a real history, and its cost when many runs are stored."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
 from sqlalchemy import event
 
 from core.eventlog.envelope import Position
-from infra.postgres.reading import open_read_side
 from projections.queries.approvals import pending_approvals
 from projections.queries.apps import apps_by_repository, list_apps
 from projections.queries.audit import EventFilter, list_events, stream_range
@@ -17,26 +16,22 @@ from projections.queries.database import ReadSide
 from projections.queries.decisions import events_of_command
 from projections.queries.run_detail import run_detail
 from projections.queries.runs import RunFilter, find_run, list_runs
-from projections.rebuild import Place
-from tests.integration.projections.conftest import NewPlace, project_all, rows_of
+from tests.integration.projections.conftest import Views, crowd, reading, rows_of, views_of
 from tests.support.histories import full_history
 
 RUNS = 7
 
 
-@pytest.fixture
-def place(new_place: NewPlace) -> Place:
-    history = full_history(3)
-    place = new_place(history.log)
-    project_all(place)
-    return place
+@pytest.fixture(scope="module")
+def views(postgres: str, views_template: str) -> Iterator[Views]:
+    with views_of(full_history(3).log, postgres, views_template) as made:
+        yield made
 
 
 @pytest.fixture
-async def db(place: Place, database_url: str) -> AsyncIterator[ReadSide]:
-    read_side = open_read_side(database_url, connections=2)
-    yield read_side
-    await read_side.close()
+async def db(views: Views) -> AsyncIterator[ReadSide]:
+    async with reading(views.dsn) as read_side:
+        yield read_side
 
 
 async def numbers(db: ReadSide, wanted: RunFilter) -> list[int]:
@@ -161,16 +156,22 @@ QUERIES: dict[str, Query] = {
 }
 
 
+@pytest.fixture(scope="module")
+def crowded(postgres: str, views_template: str) -> Iterator[Views]:
+    with views_of(full_history(3).log, postgres, views_template) as made:
+        crowd(made, _MANY)
+        yield made
+
+
 @pytest.mark.parametrize("name", QUERIES)
-async def test_no_query_reads_all_runs(db: ReadSide, place: Place, name: str) -> None:
+async def test_no_query_reads_all_runs(crowded: Views, name: str) -> None:
     asked: list[tuple[str, Any]] = []
-    event.listen(db._engine.sync_engine, "before_cursor_execute", lambda *args: asked.append((args[2], args[3])))
-    with place.connect(place.schema)() as connection:
-        connection.execute(_MANY)
-        connection.commit()
-        connection.autocommit = True
-        connection.execute("VACUUM ANALYZE runs")
-        await QUERIES[name](db)
+    with crowded.place.connect(crowded.place.schema)() as connection:
+        async with reading(crowded.dsn) as db:
+            event.listen(
+                db._engine.sync_engine, "before_cursor_execute", lambda *args: asked.append((args[2], args[3]))
+            )
+            await QUERIES[name](db)
         assert asked
         for statement, values in asked:
             explained = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}".encode(), values).fetchone()
