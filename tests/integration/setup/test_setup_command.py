@@ -21,8 +21,9 @@ class Setup:
 
 
 @pytest.fixture
-def setup(fresh_kafka: str, database_url: str) -> Setup:
-    return Setup(fresh_kafka, database_url)
+def setup(module_kafka: str, database_url: str) -> Setup:
+    """One broker for all, a database for each: only the first test asks for a broker without topics."""
+    return Setup(module_kafka, database_url)
 
 
 def test_topics_and_tables_are_made_once(setup: Setup) -> None:
