@@ -40,7 +40,7 @@ def test_processor_tells_its_partitions_and_what_it_decided() -> None:
 
 def test_latencies_are_counted_from_sending_to_commit() -> None:
     metrics = ProcessorMetrics()
-    metrics.decided({1_000_000: 3, 1_000_950: 1, 2_000_000: 1}, 1001.0)
+    metrics.decided([1_000_000, 1_000_000, 1_000_000, 1_000_950, 2_000_000], 1001.0)
     at_most = dict(zip(LATENCY_BOUNDS, accumulate(metrics.latencies.counts), strict=False))
     assert (at_most[0.001], at_most[0.1], at_most[1.0]) == (1, 2, 5)
     assert metrics.latencies.sum == pytest.approx(3.05)
