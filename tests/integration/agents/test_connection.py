@@ -56,7 +56,8 @@ def test_result_is_reported_by_the_agents_next_process(rig: Rig) -> None:
     attempt = rig.job("echo ready; sleep 1; echo done")
     attempt.wait_for_output("ready")
     rig.stop_hub()
-    rig.wait(lambda: not list((agent.data_dir / "jobs").iterdir()))
+    # Its last word is on disk, which comes after the workspace is gone.
+    rig.wait(lambda: any(b"job.finished" in path.read_bytes() for path in (agent.data_dir / "spool").glob("*/*")))
     agent.kill()
     rig.start_hub()
     rig.start_agent()
