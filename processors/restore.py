@@ -13,7 +13,7 @@ from processors.kinds import Kinds
 from processors.log_range import LogRange
 from processors.metrics import ProcessorMetrics
 from processors.options import ProcessorOptions
-from processors.partition_state import LiveStream, PartitionState
+from processors.partition_state import Beginning, LiveStream, PartitionState
 
 
 class Restorer:
@@ -52,7 +52,8 @@ class Restorer:
         first, end = self._log.bounds(state.events)
         end = end if until is None else min(end, until)
         with without_collections():
-            if not self._load_snapshots(state):
+            state.began_with = self._load_snapshots(state)
+            if state.began_with != "snapshots":
                 state.events_next = first
             for records in self._log.read(state.events, state.events_next, end):
                 self._fold.take(state, records)
@@ -87,7 +88,7 @@ class Restorer:
         self._log.close()
         self._history.close()
 
-    def _load_snapshots(self, state: PartitionState) -> bool:
+    def _load_snapshots(self, state: PartitionState) -> Beginning:
         first, end = self._log.bounds(state.snapshots)
         latest: dict[bytes, bytes] = {}
         for records in self._log.read(state.snapshots, first, end):
@@ -99,7 +100,7 @@ class Restorer:
                 else:
                     latest[record.key] = record.value
         fingerprint = self._kinds.fingerprint(state.context, self._options.code_version)
-        usable = snapshots.load(state, latest, self._kinds, fingerprint)
+        beginning = snapshots.load(state, latest, self._kinds, fingerprint)
         for live in state.streams.values():
             state.watch_end(live)
-        return usable
+        return beginning

@@ -13,7 +13,7 @@ import msgspec
 from core.eventlog.envelope import Stream
 from core.ports import OutgoingRecord
 from processors.kinds import Kinds
-from processors.partition_state import LiveStream, PartitionState
+from processors.partition_state import Beginning, LiveStream, PartitionState
 
 CHECKPOINT_KEY = b"checkpoint"
 
@@ -69,24 +69,21 @@ def postpone_checkpoint(state: PartitionState, now: datetime) -> None:
     state.checkpoint_at = now
 
 
-def load(state: PartitionState, latest: Mapping[bytes, bytes], kinds: Kinds, fingerprint: str) -> bool:
-    """Fill an empty `state` from the latest record of each key. False: nothing usable, start from the first event."""
+def load(state: PartitionState, latest: Mapping[bytes, bytes], kinds: Kinds, fingerprint: str) -> Beginning:
+    """Fill an empty `state` from the latest record of each key, where they are usable. Answers what it begins with."""
     if CHECKPOINT_KEY not in latest:
-        return False
+        return "first-event"
     try:
         checkpoint = _decode_checkpoint(latest[CHECKPOINT_KEY])
         if checkpoint.fingerprint != fingerprint:
             log.warning("snapshots of %s:%d were made by other code; folding all events instead", *state.events)
-            state.began_with = "foreign-snapshots"
-            return False
+            return "foreign-snapshots"
         found = {key.decode(): _decode_stream(value) for key, value in latest.items() if key != CHECKPOINT_KEY}
     except msgspec.DecodeError as error:
         log.warning(
             "snapshots of %s:%d can't be read by this code (%s); folding all events instead", *state.events, error
         )
-        state.began_with = "foreign-snapshots"
-        return False
-    state.began_with = "snapshots"
+        return "foreign-snapshots"
     state.events_next = checkpoint.events_next
     state.head = checkpoint.chain
     state.recorded_at = checkpoint.recorded_at
@@ -95,7 +92,7 @@ def load(state: PartitionState, latest: Mapping[bytes, bytes], kinds: Kinds, fin
         # After a change of code the first checkpoint holds every live stream, so what is older has left since.
         if kind is not None and snapshot.fingerprint == fingerprint:
             state.add(_revive(LiveStream(name, kind), snapshot))
-    return True
+    return "snapshots"
 
 
 def _snapshot(live: LiveStream, fingerprint: str) -> StreamSnapshot:
