@@ -21,6 +21,7 @@ up: venv ## Starts the whole platform with a sample application; Ctrl-C stops it
 down: venv ## Stops what `make up` started
 	@exec $(BIN)/sealane down $(ARGS)
 
+# Hundreds of processes start in the tests: what one of them has compiled serves all.
 test: venv ## Runs the whole test suite on real servers
 	@exec env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 

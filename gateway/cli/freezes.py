@@ -51,7 +51,7 @@ def override(
     """Let what waits first in an environment go through its freezes and windows. Needs the role admin."""
     connection = client()
     places = connection.get(environment_path(app, environment))["places"]
-    first = [each["queue"][0] for each in places if each["queue"] and each["region"] in (regions or [each["region"]])]
+    first = [each["queue"][0] for each in places if each["queue"] and (not regions or each["region"] in regions)]
     if not first:
         detail = f"nothing waits to go into {app}/{environment}"
         raise CliError(detail, Exit.REFUSED, "deployment-not-waiting")
