@@ -22,7 +22,9 @@ from agents.targets.place import Place
 from core.environments.release import Release
 from core.environments.settings import ComposeTarget
 
+Json = dict[str, Any]
 PROJECT_LABEL = "com.docker.compose.project"
+ONE_OFF_LABEL = "com.docker.compose.oneoff"
 HOST = "127.0.0.1"
 # Pulling and building included.
 COMMAND_SECONDS = 900.0
@@ -63,7 +65,7 @@ class ComposeInstances(ContainerInstances):
             return
         self._containers.remove(instance)
         self._folders.unpack(instance.release)
-        if any(each["State"] != "running" for each in self._helpers(self._project(instance.set_name))):
+        if any(each["State"] != "running" for each in self._beside_instances(self._project(instance.set_name))):
             self._beside(instance.set_name, instance.release, target)
         environment = {**instance.environment, "PORT": str(target.container_port)}
         labels = [f"--label={name}={value}" for name, value in self._containers.labels(instance).items()]
@@ -76,11 +78,9 @@ class ComposeInstances(ContainerInstances):
         self._containers.forget_states()
 
     def stop_rest(self) -> None:
-        if not self._projects():
-            return
-        with self._engine.client() as client:
-            for container in self._helpers(self._prefix):
-                with unless_gone():
+        for project in self._projects():
+            for container in self._beside_instances(project):
+                with self._engine.client() as client, unless_gone():
                     client.api.stop(container["Id"])
 
     def clean(self, used: Mapping[str, Release]) -> None:
@@ -106,21 +106,22 @@ class ComposeInstances(ContainerInstances):
         return f"{self._prefix}{hashlib.sha256(set_name.encode()).hexdigest()[:8]}"
 
     def _remove(self, project: str) -> None:
-        ours = {"label": f"{PROJECT_LABEL}={project}"}
         with self._engine.client() as client:
-            for container in client.api.containers(all=True, filters=ours):
+            for container in self._of(project):
                 with unless_gone():
                     client.api.remove_container(container["Id"], force=True, v=True)
-            for network in client.api.networks(filters=ours):
+            for network in client.api.networks(filters=_label(project)):
                 with unless_gone():
                     client.api.remove_network(network["Id"])
 
-    def _helpers(self, prefix: str) -> list[dict[str, Any]]:
-        """The containers beside the instances, as the engine lists them."""
+    def _beside_instances(self, project: str) -> list[Json]:
+        """The containers of the other services."""
+        return [each for each in self._of(project) if each["Labels"].get(ONE_OFF_LABEL, "False").lower() != "true"]
+
+    def _of(self, project: str) -> list[Json]:
+        """All containers of a project, as the engine lists them."""
         with self._engine.client() as client:
-            found = client.api.containers(all=True, filters={"label": PROJECT_LABEL})
-        ours = [each for each in found if each["Labels"][PROJECT_LABEL].startswith(prefix)]
-        return [each for each in ours if each["Labels"].get("com.docker.compose.oneoff", "False").lower() != "true"]
+            return list(client.api.containers(all=True, filters=_label(project)))
 
     def _beside(self, set_name: str, release: Release, target: ComposeTarget) -> None:
         self._compose(set_name, release, target, "up", "--detach", f"--scale={target.service}=0")
@@ -165,6 +166,10 @@ class ComposeInstances(ContainerInstances):
             said = (done.stderr or done.stdout).strip()[-1000:]
             raise TargetFailed("target-unavailable", f"compose could not do '{arguments[0]}' of {release.id}: {said}")
         return done.stdout
+
+
+def _label(project: str) -> dict[str, str]:
+    return {"label": f"{PROJECT_LABEL}={project}"}
 
 
 @functools.cache
