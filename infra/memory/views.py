@@ -3,6 +3,7 @@
 Rows are held as they would come out of Postgres with JSON as text, so that two sets of views can be compared.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
 from typing import Any
@@ -18,23 +19,38 @@ from projections.offsets import OffsetsMoved
 from projections.writer import is_renewed
 
 Rows = dict[Key, Row]
+Undo = list[Callable[[], None]]
+# The projector's commits are lazy (infra/postgres/connections.py): so many of the last may not be on the disk.
+LAZY_COMMITS = 12
 
 
 class MemoryViews:
-    """One schema. `on_call(owner, operation)` is asked before each call; `changes` counts commits."""
+    """One schema. `on_call(owner, operation)` is asked before each call."""
 
     def __init__(self, on_call: Callable[[str, str], None] = lambda owner, operation: None) -> None:
         self.on_call = on_call
         self.tables: dict[str, Rows] = {}
         self.offsets: dict[TopicPartition, int] = {}
         self.halted: dict[TopicPartition, str] = {}
-        self.commits = 0
         self.writer: MemoryViewStore | None = None
+        self._lazy: deque[Undo] = deque(maxlen=LAZY_COMMITS)
 
     @property
     def in_transaction(self) -> bool:
         """Whether the writer has changed something that it may still take back."""
         return self.writer is not None and self.writer.dirty
+
+    def keep(self, undo: Undo) -> None:
+        """A commit, and what would take it back."""
+        self._lazy.append(undo)
+
+    def crash(self, lost: int) -> None:
+        """The server dies and comes back: the writer's connection is gone, and so are the `lost` last lazy commits."""
+        if self.writer is not None:
+            self.writer.close()
+        for _ in range(min(lost, len(self._lazy))):
+            _take_back(self._lazy.pop())
+        self._lazy.clear()
 
 
 class MemoryViewStore:
@@ -44,7 +60,7 @@ class MemoryViewStore:
         self._views = views
         self._owner = owner
         self._open = True
-        self._undo: list[Callable[[], None]] = []
+        self._undo: Undo = []
         self._call("connect")
 
     @property
@@ -93,12 +109,11 @@ class MemoryViewStore:
 
     def commit(self) -> None:
         self._call("commit")
-        self._undo.clear()
-        self._views.commits += 1
+        self._views.keep(self._undo)
+        self._undo = []
 
     def rollback(self) -> None:
-        while self._undo:
-            self._undo.pop()()
+        _take_back(self._undo)
 
     def close(self) -> None:
         """The server notices, whatever has become of the client: the lock is free again."""
@@ -139,6 +154,11 @@ class MemoryViewStore:
     def _put(self, rows: Rows, key: Key, row: Row | None) -> None:
         self._undo.append(partial(_set, rows, key, rows.get(key)))
         _set(rows, key, row)
+
+
+def _take_back(undo: Undo) -> None:
+    while undo:
+        undo.pop()()
 
 
 def _forget(halted: dict[TopicPartition, str], partition: TopicPartition) -> None:

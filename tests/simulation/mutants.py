@@ -14,6 +14,7 @@ from core.ports import OutgoingRecord, Record, TopicPartition
 from core.rollouts import notes, waves
 from infra.memory.log import MemoryLog
 from infra.memory.reader import MemoryLogReader
+from infra.memory.views import MemoryViews, MemoryViewStore
 from processors import snapshots
 from processors.partition_state import PartitionState
 from projections.changes import Changes
@@ -104,6 +105,25 @@ def _write_offsets_first(store: ViewStore, before: Any, after: Any, changes: Cha
     store.commit()
 
 
+def _offsets_elsewhere() -> dict[str, Any]:
+    """As infra.memory.views, but the offsets are kept by themselves, where they outlive what the views forget."""
+    kept: dict[MemoryViews, dict[TopicPartition, int]] = {}
+    load, advance, commit = MemoryViewStore.load, MemoryViewStore.advance, MemoryViewStore.commit
+
+    def load_kept(self: Any, partitions: Any) -> dict[TopicPartition, int]:
+        return {**load(self, partitions), **kept.get(self._views, {})}
+
+    def advance_from_anywhere(self: Any, before: Any, after: Any) -> None:
+        advance(self, {where: self._views.offsets.get(where, 0) for where in after}, after)
+
+    def commit_and_keep(self: Any) -> None:
+        commit(self)
+        kept[self._views] = dict(self._views.offsets)
+
+    store = "infra.memory.views:MemoryViewStore"
+    return {f"{store}.load": load_kept, f"{store}.advance": advance_from_anywhere, f"{store}.commit": commit_and_keep}
+
+
 def _grant_to_whoever_asks() -> Callable[[Any, Any], bool]:
     """As core.environments.queue, but the lock is not looked at."""
     grant = queue.grant
@@ -170,5 +190,6 @@ MUTANTS: dict[str, Callable[[], dict[str, Any]]] = {
         "agents.targets.place:Place.claim": lambda self, order: True,
     },
     "stage-keeps-its-lock": lambda: {"core.runs.draft:Draft._leave": lambda self, name: None},
+    "projection-offset-kept-elsewhere": _offsets_elsewhere,
     "projection-offset-outside-its-transaction": lambda: {"projections.projector:_write_all": _write_offsets_first},
 }

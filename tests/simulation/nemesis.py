@@ -13,6 +13,7 @@ from core.eventlog.serialization import Message
 from core.ids import derived_id, region_of_run, trace_id
 from core.protocol import messages as m
 from infra.memory.producer import MemoryProducer
+from infra.memory.views import LAZY_COMMITS
 from tests.simulation.checks.leases import LeasesCheck
 from tests.simulation.checks.reports import ReportsCheck
 from tests.simulation.engine.process import Process
@@ -51,6 +52,7 @@ class Nemesis:
             "disk-full": self._fill_disk,
             "slow": self._slow_down,
             "views-away": self._take_views,
+            "views-crash": self._crash_views,
             "sites-away": self._take_sites,
             "overtake": self._wait_for_a_deployer,
             "lie": self._tell_lies,
@@ -194,6 +196,11 @@ class Nemesis:
 
     def _give_views(self) -> None:
         self._world.log.views_away = False
+
+    def _crash_views(self) -> None:
+        """Their server dies with what was committed and not flushed yet."""
+        self._world.views.crash(self._random.randint(0, LAZY_COMMITS))
+        self._take_views()
 
     def _wait_for_a_deployer(self) -> None:
         """One is frozen in the middle of an action; if there is another it goes on, and the first one wakes up."""

@@ -27,7 +27,7 @@ from tests.simulation.world.world import World
 
 PlayedT = TypeVar("PlayedT")
 
-# Approvals expire after 3 minutes, clocks may be 5 minutes wrong twice over, and what was refused is asked again.
+# Approvals expire after a minute, clocks may be 5 minutes wrong twice over, and what was refused is asked again.
 ENDS_WITHIN_SECONDS = 2400.0
 QUIET_SECONDS = 15.0
 
@@ -95,7 +95,7 @@ def _patches(world: World, spools: SpoolOs) -> dict[str, Any]:
         "agents.connectors.compiling:read_pipeline": world.repositories.read_pipeline,
         "agents.connectors.delivering:read_delivery": world.repositories.read_delivery,
         # Looking after targets every second would be most of what happens.
-        "agents.deployer.keeping:PERIOD_SECONDS": 3.0,
+        "agents.deployer.keeping:PERIOD_SECONDS": 5.0,
         **_locks(world.options.lock_seconds),
     }
 

@@ -40,7 +40,9 @@ class ViewsCheck(Check):
         )
 
     def _rebuild(self, limits: dict[TopicPartition, int]) -> None:
-        """Up to these offsets; it goes on from where it came to the last time."""
+        """Up to these offsets; it goes on from where it came to the last time, unless the live ones went back."""
+        if any(limits.get(where, 0) < offset for where, offset in self._rebuilt.offsets.items()):
+            self._rebuilt = MemoryViews()
         reader = MemoryLogReader(self._world.log.memory, "checker")
         partitions = partitions_of(self._world.topology)
         projector = Projector(reader, lambda: MemoryViewStore(self._rebuilt), partitions, limits=limits)

@@ -60,7 +60,7 @@ def environments(regions: tuple[str, ...], halting: bool) -> tuple[EnvironmentSe
             target=TARGET,
             strategy=Canary(steps=(CanaryStep(5, 5.0), CanaryStep(50, 5.0), CanaryStep(100, 0.0))),
             analysis=WATCHED,
-            approval=Approval(count=1, groups=(RELEASERS,), timeout_seconds=180, prevent_self_approval=True),
+            approval=Approval(count=1, groups=(RELEASERS,), timeout_seconds=60, prevent_self_approval=True),
             bake=Bake(time_seconds=4.0, min_requests=40, give_up_seconds=60.0),
             pre_deploy=Hook(run="migrate", phase="expand", timeout_seconds=30.0),
             watch_seconds=12.0,

@@ -53,7 +53,7 @@ stages:
     steps: [{run: seconds=2}]
   - name: deploy
     needs: [build]
-    approval: {count: 1, groups: [release], timeout: 3m}
+    approval: {count: 1, groups: [release], timeout: 1m}
     steps: [{run: lines=2 seconds=3}]
 """
 
@@ -156,7 +156,7 @@ stages:
 
 # How often each is pushed.
 SHAPES: tuple[tuple[str, int], ...] = (
-    (SIMPLE, 8),
+    (SIMPLE, 24),
     (DIAMOND, 4),
     (MATRIX, 2),
     (FAIL_FAST, 2),

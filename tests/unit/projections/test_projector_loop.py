@@ -66,6 +66,30 @@ def test_failure_at_any_call_of_the_store_counts_each_event_once() -> None:
         assert views.offsets == whole.offsets
 
 
+def test_commits_that_a_crash_of_the_server_took_back_are_made_again() -> None:
+    whole = MemoryViews()
+    history = full_history(1)
+    _project(history.log, whole)
+    for number in range(1, 60):
+        views = MemoryViews()
+        left = number
+        lost = []
+
+        def crash(owner: str, operation: str) -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                before = sum(views.offsets.values())
+                views.crash(5)
+                lost.append(before - sum(views.offsets.values()))
+
+        views.on_call = crash
+        _project(history.log, views)
+        assert views.tables == whole.tables
+        assert views.offsets == whole.offsets
+        assert not lost or number < 15 or lost[0] > 0
+
+
 def _project(log: object, views: MemoryViews) -> None:
     reader = MemoryLogReader(log, "projector")  # type: ignore[arg-type]
     projector = Projector(reader, lambda: MemoryViewStore(views), partitions_of(TOPOLOGY), max_batch=7)
