@@ -110,7 +110,7 @@ def statements_of(table: Table) -> "Statements":
 
 
 class Statements:
-    """The SQL of one table, and its rows as COPY and as JSON want them."""
+    """The SQL of one table, and its rows as COPY and as JSON want them. As bytes: what is composed is composed once."""
 
     def __init__(self, table: Table) -> None:
         self.name = sql.Identifier(table.name)
@@ -119,7 +119,7 @@ class Statements:
         self._defaults = tuple((column.name, column.info.get("default")) for column in table.columns)
         self._json = tuple(column.name for column in table.columns if isinstance(column.type, JSONB))
         self._binary = tuple(column.name for column in table.columns if isinstance(column.type, LargeBinary))
-        self._sets: dict[tuple[str, ...], sql.Composed] = {}
+        self._sets: dict[tuple[str, ...], bytes] = {}
 
     def full_row(self, row: Row) -> list[Any]:
         get = row.get
@@ -141,11 +141,11 @@ class Statements:
         return row
 
     @cached_property
-    def copy(self) -> sql.Composed:
-        return sql.SQL("COPY {} ({}) FROM STDIN").format(self.name, self._list(self.columns))
+    def copy(self) -> bytes:
+        return sql.SQL("COPY {} ({}) FROM STDIN").format(self.name, self._list(self.columns)).as_bytes()
 
     @cached_property
-    def put(self) -> sql.Composed:
+    def put(self) -> bytes:
         values = [name for name in self.columns if name not in self.key]
         update = sql.SQL("UPDATE SET {}").format(
             sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in values)
@@ -153,28 +153,28 @@ class Statements:
         return self._insert(update if values else sql.SQL("NOTHING"))
 
     @cached_property
-    def ensure(self) -> sql.Composed:
+    def ensure(self) -> bytes:
         return self._insert(sql.SQL("NOTHING"))
 
     @cached_property
-    def delete(self) -> sql.Composed:
-        return sql.SQL("DELETE FROM {0} USING {1} WHERE {2}").format(self.name, self._given, self._same_key)
+    def delete(self) -> bytes:
+        return sql.SQL("DELETE FROM {0} USING {1} WHERE {2}").format(self.name, self._given, self._same_key).as_bytes()
 
-    def set(self, columns: tuple[str, ...]) -> sql.Composed:
+    def set(self, columns: tuple[str, ...]) -> bytes:
         known = self._sets.get(columns)
         if known is None:
             assignments = sql.SQL(", ").join(
                 sql.SQL("{0} = given.{0}").format(sql.Identifier(name)) for name in columns
             )
             statement = sql.SQL("UPDATE {0} SET {1} FROM {2} WHERE {3}")
-            known = statement.format(self.name, assignments, self._given, self._same_key)
+            known = statement.format(self.name, assignments, self._given, self._same_key).as_bytes()
             self._sets[columns] = known
         return known
 
-    def _insert(self, action: sql.Composable) -> sql.Composed:
-        return sql.SQL("INSERT INTO {0} ({1}) SELECT {1} FROM {2} ON CONFLICT ({3}) DO {4}").format(
-            self.name, self._list(self.columns), self._given, self._list(self.key), action
-        )
+    def _insert(self, action: sql.Composable) -> bytes:
+        statement = sql.SQL("INSERT INTO {0} ({1}) SELECT {1} FROM {2} ON CONFLICT ({3}) DO {4}")
+        columns, key = self._list(self.columns), self._list(self.key)
+        return statement.format(self.name, columns, self._given, key, action).as_bytes()
 
     @cached_property
     def _given(self) -> sql.Composed:

@@ -3,10 +3,11 @@
 import logging
 
 from agents.connectors.delivering import delivery_of, settings_of, with_warnings
+from agents.connectors.documents import read_pipeline
 from agents.connectors.repository import Commit, FileProblem, Missing, Repository, Unavailable
 from core.eventlog.serialization import Message
 from core.pipeline.context import CompileContext
-from core.pipeline.document import Document, read_pipeline
+from core.pipeline.document import Document
 from core.pipeline.plan import Plan
 from core.pipeline.problems import Problem
 from core.pipeline.trigger import NoMatch, matches, needs_paths

@@ -2,8 +2,9 @@
 
 import msgspec
 
+from agents.connectors.documents import read_delivery
 from agents.connectors.repository import Commit, FileProblem, Repository
-from core.delivery_file.document import Delivery, delivery_path, read_delivery
+from core.delivery_file.document import Delivery, delivery_path
 from core.environments.settings import EnvironmentSettings
 from core.pipeline.plan import Plan
 from core.pipeline.problems import Problem

@@ -91,9 +91,6 @@ def _patches(world: World, spools: SpoolOs) -> dict[str, Any]:
         "agents.log_spool:shutil": QuickShutil,
         "agents.spool_store:shutil": QuickShutil,
         "agents.output_pump:os": SimpleNamespace(read=read),
-        # The same files come with every push.
-        "agents.connectors.compiling:read_pipeline": world.repositories.read_pipeline,
-        "agents.connectors.delivering:read_delivery": world.repositories.read_delivery,
         # Looking after targets every second would be most of what happens.
         "agents.deployer.keeping:PERIOD_SECONDS": 5.0,
         **_locks(world.options.lock_seconds),

@@ -1,11 +1,6 @@
 """Repositories in memory, as the definition connector asks for them; now and then one can't be reached."""
 
-from functools import cache
-
 from agents.connectors.repository import Commit, FileProblem, Missing, Unavailable
-from core.delivery_file.document import Delivery, read_delivery
-from core.pipeline.deploying import Environments
-from core.pipeline.document import Document, read_pipeline
 from tests.simulation.engine.process import Kernel
 from tests.simulation.engine.threads import sleep
 
@@ -24,17 +19,6 @@ class Repositories:
         self.files[commit] = pipeline.encode()
         if delivery:
             self.deliveries[commit] = delivery.encode()
-
-    @staticmethod
-    @cache
-    def read_delivery(source: bytes, file: str, app: str) -> Delivery:
-        """Every push brings the same one, and reading it again would take a twentieth of all time."""
-        return read_delivery(source, file, app)
-
-    @classmethod
-    def read_pipeline(cls, source: bytes, file: str, environments: Environments | None) -> Document:
-        """There are fifteen of them."""
-        return _read_pipeline(source, file, None if environments is None else tuple(environments.items()))
 
     def repository(self, url: str) -> "SimulatedRepository":
         return SimulatedRepository(self)
@@ -72,8 +56,3 @@ class SimulatedRepository:
 
     def changed_paths(self, before: str, commit: str, ref: str, base_ref: str) -> tuple[str, ...]:
         return ()
-
-
-@cache
-def _read_pipeline(source: bytes, file: str, environments: tuple[tuple[str, tuple[str, ...]], ...] | None) -> Document:
-    return read_pipeline(source, file, None if environments is None else dict(environments))
