@@ -1,4 +1,4 @@
-"""What the archive does not have yet: chunks of one attempt straight from `sealane.logs`, between two offsets.
+"""What the archive does not have yet: chunks of one attempt straight from `sealane.logs`, up to its end.
 
 At most a few readers work at once; each reads no faster than its viewer takes, one batch in memory.
 """
@@ -34,18 +34,14 @@ class GapReader:
         self._kept: list[LogReader] = []
         self._closing: asyncio.TimerHandle | None = None
 
-    async def chunks(
-        self, key: str, partition: int, start: int | datetime, end: int | None
-    ) -> AsyncGenerator[LogChunk, None]:
-        """The attempt's chunks from `start` (an offset, or a time no chunk is older than) up to offset `end`.
+    async def chunks(self, key: str, partition: int, start: int | datetime) -> AsyncGenerator[LogChunk, None]:
+        """The attempt's chunks from `start` (an offset, or a time no chunk is older than) up to what is in the log now.
 
-        Without an end: up to what is in the log now. Raises LogUnavailable.
+        Raises LogUnavailable.
         """
-        if isinstance(start, int) and end is not None and start >= end:
-            return
         where = TopicPartition(LOGS_TOPIC, partition)
         async with self._reader() as reader:
-            end = await _in_thread(_begin, reader, where, start, end)
+            end = await _in_thread(_begin, reader, where, start)
             moved = time.monotonic()
             while (before := reader.positions()[where]) < end:
                 for chunk in await _in_thread(_read, reader, key.encode(), end):
@@ -89,14 +85,14 @@ class GapReader:
             asyncio.get_running_loop().run_in_executor(None, reader.close)
 
 
-def _begin(reader: LogReader, where: TopicPartition, start: int | datetime, end: int | None) -> int:
+def _begin(reader: LogReader, where: TopicPartition, start: int | datetime) -> int:
     """Put the reader at `start`; answers with the end."""
     first, after_last = reader.bounds(where)
     if isinstance(start, datetime):
         start_ms = int((start - CLOCK_SLACK).timestamp() * 1000)
         start = _offset_at(reader, where, first, after_last, start_ms)
     reader.assign({where: max(start, first)})
-    return after_last if end is None else min(end, after_last)
+    return after_last
 
 
 def _offset_at(reader: LogReader, where: TopicPartition, low: int, high: int, since_ms: int) -> int:

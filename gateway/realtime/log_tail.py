@@ -20,11 +20,10 @@ _LINE_OVERHEAD_BYTES = 100
 
 
 class LiveChunks:
-    """The chunks of one attempt from offset `start` of its partition on, for as long as the viewer keeps up."""
+    """The chunks of one attempt that come from now on, for as long as the viewer keeps up."""
 
     def __init__(self, key: str) -> None:
         self.key = key
-        self.start = 0
         self.broken = False
         self._chunks: deque[tuple[int, LogChunk]] = deque()
         self._bytes = 0
@@ -71,13 +70,16 @@ class LogTail:
         self._retirement: asyncio.TimerHandle | None = None
 
     @asynccontextmanager
-    async def follow(self, key: str, partition: int) -> AsyncIterator[LiveChunks]:
-        """The live chunks of an attempt, for the time of the block. Raises LogUnavailable."""
+    async def follow(self, key: str) -> AsyncIterator[LiveChunks]:
+        """The live chunks of an attempt, for the time of the block: all that are not in the log when it begins.
+
+        Raises LogUnavailable.
+        """
         live = LiveChunks(key)
         self._viewers.setdefault(key.encode(), set()).add(live)
         self._keep()
         try:
-            live.start = await self._running().position(TopicPartition(LOGS_TOPIC, partition))
+            await self._running().placed()
             yield live
         finally:
             self._leave(live)

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import queue
 import threading
 import time
 from collections.abc import Callable, Container
@@ -44,18 +43,15 @@ class LogTailThread(threading.Thread):
         self._watched = watched
         self._loop = loop
         self._deliver = deliver
-        self._questions: queue.SimpleQueue[tuple[TopicPartition, asyncio.Future[int]]] = queue.SimpleQueue()
+        # Why it could not begin to read, or None.
+        self._placed: asyncio.Future[Exception | None] = loop.create_future()
         self._stopping = threading.Event()
 
-    async def position(self, partition: TopicPartition) -> int:
-        """The offset from which on every record is delivered to whoever is registered now. Raises LogUnavailable."""
-        answer: asyncio.Future[int] = self._loop.create_future()
-        self._questions.put((partition, answer))
-        while not answer.done():
-            await asyncio.wait({answer}, timeout=1.0)
-            if not answer.done() and not self.is_alive():
-                raise LogUnavailable("the reader of the live logs stopped")
-        return answer.result()
+    async def placed(self) -> None:
+        """From now on every new record is delivered to whoever is registered. Raises LogUnavailable."""
+        error = await asyncio.shield(self._placed)
+        if error is not None:
+            raise LogUnavailable(f"the live logs can't be read: {error}")
 
     def stop(self) -> None:
         self._stopping.set()
@@ -69,22 +65,23 @@ class LogTailThread(threading.Thread):
                 reader.close()
         except Exception as error:
             _log.warning("the live logs are interrupted: %s", error)
+            self._say_placed(error)
             self._hand_over(TailBatch(failed=True))
-            self._refuse(error)
 
     def _tail(self, reader: LogReader) -> None:
         reader.assign({partition: reader.bounds(partition)[1] for partition in self._partitions})
+        self._say_placed(None)
         while not self._stopping.is_set():
-            self._answer(reader)
             records = reader.poll(_POLL_RECORDS, _POLL_SECONDS)
             if records:
                 self._hand_over(self._batch(records))
 
-    def _answer(self, reader: LogReader) -> None:
-        while not self._questions.empty():
-            partition, answer = self._questions.get()
-            position = reader.positions()[partition]
-            self._loop.call_soon_threadsafe(_resolve, answer, position)
+    def _say_placed(self, error: Exception | None) -> None:
+        def say() -> None:
+            if not self._placed.done():
+                self._placed.set_result(error)
+
+        self._in_loop(say)
 
     def _batch(self, records: list[Record]) -> TailBatch:
         age = max(0.0, time.time() - records[-1].timestamp_ms / 1000) if records[-1].timestamp_ms else None
@@ -101,17 +98,17 @@ class LogTailThread(threading.Thread):
             finally:
                 done.set()
 
+        if self._in_loop(deliver):
+            done.wait(_DELIVERY_SECONDS)
+
+    def _in_loop(self, action: Callable[[], None]) -> bool:
+        """Whether it will be done."""
         try:
-            self._loop.call_soon_threadsafe(deliver)
+            self._loop.call_soon_threadsafe(action)
         except RuntimeError:
             self._stopping.set()  # The loop is closed: nobody watches any more.
-            return
-        done.wait(_DELIVERY_SECONDS)
-
-    def _refuse(self, error: Exception) -> None:
-        while not self._questions.empty():
-            _, answer = self._questions.get()
-            self._loop.call_soon_threadsafe(_fail, answer, LogUnavailable(f"the live logs can't be read: {error}"))
+            return False
+        return True
 
 
 def _decoded(record: Record) -> LogChunk | None:
@@ -120,13 +117,3 @@ def _decoded(record: Record) -> LogChunk | None:
     except msgspec.DecodeError as error:
         _log.error("%s:%d:%d is no log chunk: %s", record.topic, record.partition, record.offset, error)
         return None
-
-
-def _resolve(answer: asyncio.Future[int], position: int) -> None:
-    if not answer.done():
-        answer.set_result(position)
-
-
-def _fail(answer: asyncio.Future[int], error: Exception) -> None:
-    if not answer.done():
-        answer.set_exception(error)

@@ -70,7 +70,7 @@ class LogViewer:
             async for piece in pieces:
                 yield piece
         if not self._complete:
-            async with aclosing(self._in_order(self._beyond_archive(None))) as pieces:
+            async with aclosing(self._in_order(self._beyond_archive())) as pieces:
                 async for piece in pieces:
                     yield piece
 
@@ -95,8 +95,8 @@ class LogViewer:
         self._complete = self._complete or silent or (self._attempt.finished and self._all_read())
         if self._complete:
             return
-        async with self._sources.tail.follow(self._attempt.key, self._partition) as live:
-            for chunks in (self._beyond_archive(live.start), self._live(live)):
+        async with self._sources.tail.follow(self._attempt.key) as live:
+            for chunks in (self._beyond_archive(), self._live(live)):
                 async with aclosing(self._in_order(chunks)) as pieces:
                     async for piece in pieces:
                         yield piece
@@ -130,8 +130,8 @@ class LogViewer:
         for chunk in chunks:
             yield chunk
 
-    async def _beyond_archive(self, end: int | None) -> AsyncGenerator[LogChunk, None]:
-        chunks = self._sources.gaps.chunks(self._attempt.key, self._partition, self._start, end)
+    async def _beyond_archive(self) -> AsyncGenerator[LogChunk, None]:
+        chunks = self._sources.gaps.chunks(self._attempt.key, self._partition, self._start)
         async with aclosing(chunks):
             async for chunk in chunks:
                 yield chunk

@@ -1,17 +1,16 @@
 """The whole document of a rollout, again whenever it or one of its deployments changed, until it is finished."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 
-from gateway.realtime.run_watch import MIN_SECONDS_BETWEEN, next_change
+from gateway.realtime.run_watch import Pace, next_change
 from gateway.state import GatewayState
 from projections.queries.rollout_detail import rollout_detail
 from projections.queries.rollout_types import RolloutDetail
 
 
 async def rollout_documents(gateway: GatewayState, rollout_id: str) -> AsyncGenerator[RolloutDetail, None]:
-    """The current document first, then each newer one (at most ten a second), the finished one last."""
-    version = -1
+    """The current document first, then each newer one (at a `Pace`), the finished one last."""
+    version, pace = -1, Pace()
     with gateway.hub.watch(f"rollout/{rollout_id}") as watch:
         while True:
             document = await rollout_detail(gateway.services.db, rollout_id)
@@ -19,13 +18,12 @@ async def rollout_documents(gateway: GatewayState, rollout_id: str) -> AsyncGene
                 return
             if watch.follow(_streams(document)):
                 continue
-            pause = asyncio.get_running_loop().time() + MIN_SECONDS_BETWEEN
             if document.version > version:
                 version = document.version
                 yield document
             if document.state == "finished":
                 return
-            await next_change(gateway, watch, pause)
+            await next_change(gateway, watch, pace)
 
 
 def _streams(document: RolloutDetail) -> list[str]:

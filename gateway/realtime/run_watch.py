@@ -9,14 +9,16 @@ from gateway.state import GatewayState
 from projections.queries.run_detail import run_detail
 from projections.queries.run_types import RunDetail
 
-MIN_SECONDS_BETWEEN = 0.1
+# So often in the long run, and so many at once: what happens at the beginning of a run is seen at once.
+SECONDS_BETWEEN = 0.1
+AT_ONCE = 6
 # The views are read this often even when no event was seen: a lost notice may delay, but never hide.
 RECHECK_SECONDS = 10.0
 
 
 async def run_documents(gateway: GatewayState, run_id: str) -> AsyncGenerator[RunDetail, None]:
-    """The current document first, then each newer one (at most ten a second), the finished one last."""
-    version = -1
+    """The current document first, then each newer one (at a `Pace`), the finished one last."""
+    version, pace = -1, Pace()
     with gateway.hub.watch(f"run/{run_id}") as watch:
         while True:
             document = await run_detail(gateway.services.db, run_id)
@@ -27,19 +29,30 @@ async def run_documents(gateway: GatewayState, run_id: str) -> AsyncGenerator[Ru
             places = (f"environment/{lock.app}/{lock.environment}/{lock.region}" for lock in locks)
             if watch.follow((*(f"rollout/{rollout}" for rollout in rollouts), *places)):
                 continue
-            pause = asyncio.get_running_loop().time() + MIN_SECONDS_BETWEEN
             if document.version > version:
                 version = document.version
                 yield document
             if document.state == "finished":
                 return
-            await next_change(gateway, watch, pause)
+            await next_change(gateway, watch, pace)
 
 
-async def next_change(gateway: GatewayState, watch: StreamWatch, not_before: float) -> None:
-    """Returns when the views may have something newer, not before that time of the event loop."""
+class Pace:
+    """How often a document is read again: ten times a second, but a few times at once after some quiet."""
+
+    def __init__(self) -> None:
+        self._used_up_to = 0.0
+
+    def seconds_to_wait(self, now: float) -> float:
+        """Before what is about to be done. `now` is a time of the event loop."""
+        self._used_up_to = max(self._used_up_to, now) + SECONDS_BETWEEN
+        return max(0.0, self._used_up_to - now - AT_ONCE * SECONDS_BETWEEN)
+
+
+async def next_change(gateway: GatewayState, watch: StreamWatch, pace: Pace) -> None:
+    """Returns when the views may have something newer, and it is time to look."""
     await watch.wait(RECHECK_SECONDS)
-    await asyncio.sleep(max(0.0, not_before - asyncio.get_running_loop().time()))
+    await asyncio.sleep(pace.seconds_to_wait(asyncio.get_running_loop().time()))
     for position in watch.newest():
         try:
             await gateway.gate.wait_for(position, RECHECK_SECONDS)
