@@ -6,12 +6,15 @@ from collections.abc import Callable
 from agents.log_chunker import LineSplitter, Piece
 from agents.log_spool import LogSpool, SpoolFull
 from agents.spool_store import SpoolStore
+from core.pace import Pace
 from core.protocol.logs import LogChunk, LogLine, StreamName, encode_chunk
 from core.protocol.messages import LogWritten, encode
 from core.runs.spec import LogSummary
 
 CHUNK_BYTES = 64 * 1024
 FLUSH_SECONDS = 0.05
+# So many after a pause do not wait: a short step has shown what it says before it ends.
+FLUSHED_AT_ONCE = 4
 PARTIAL_FLUSHES = 20
 LINE_OVERHEAD_BYTES = 16
 
@@ -38,7 +41,7 @@ class JobLog:
         self._step = -1
         self._chunks = self._first_line = self._kept_bytes = self._dropped_bytes = 0
         self._idle_flushes = 0
-        self._flushed_at = 0.0
+        self._pace = Pace(FLUSH_SECONDS, FLUSHED_AT_ONCE)
         self._timer: asyncio.TimerHandle | None = None
         self._full = self._is_cut = False
 
@@ -147,15 +150,14 @@ class JobLog:
         self._kept_bytes -= size
 
     def _schedule(self) -> None:
-        """The first output after a pause goes out at once, what follows it at most every FLUSH_SECONDS."""
+        """The first output after a pause goes out at once, what follows it every FLUSH_SECONDS."""
         if self._timer is None:
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_at(max(loop.time(), self._flushed_at + FLUSH_SECONDS), self._on_timer)
+            self._timer = loop.call_later(self._pace.seconds_to_wait(loop.time()), self._on_timer)
 
     def _on_timer(self) -> None:
         """Send what there is; a line that got no newline for a second is shown as far as it goes."""
         self._timer = None
-        self._flushed_at = asyncio.get_running_loop().time()
         self._idle_flushes += 1
         held = [stream for stream, splitter in self._splitters.items() if splitter.holds]
         if held and self._idle_flushes >= PARTIAL_FLUSHES:

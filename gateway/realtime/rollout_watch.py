@@ -2,15 +2,15 @@
 
 from collections.abc import AsyncGenerator
 
-from gateway.realtime.run_watch import Pace, next_change
+from gateway.realtime.run_watch import document_pace, next_change
 from gateway.state import GatewayState
 from projections.queries.rollout_detail import rollout_detail
 from projections.queries.rollout_types import RolloutDetail
 
 
 async def rollout_documents(gateway: GatewayState, rollout_id: str) -> AsyncGenerator[RolloutDetail, None]:
-    """The current document first, then each newer one (at a `Pace`), the finished one last."""
-    version, pace = -1, Pace()
+    """The current document first, then each newer one (at `document_pace`), the finished one last."""
+    version, pace = -1, document_pace()
     with gateway.hub.watch(f"rollout/{rollout_id}") as watch:
         while True:
             document = await rollout_detail(gateway.services.db, rollout_id)

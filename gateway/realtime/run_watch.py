@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 
+from core.pace import Pace
 from gateway.errors import ApiError
 from gateway.realtime.event_hub import StreamWatch
 from gateway.state import GatewayState
@@ -17,8 +18,8 @@ RECHECK_SECONDS = 10.0
 
 
 async def run_documents(gateway: GatewayState, run_id: str) -> AsyncGenerator[RunDetail, None]:
-    """The current document first, then each newer one (at a `Pace`), the finished one last."""
-    version, pace = -1, Pace()
+    """The current document first, then each newer one (at `document_pace`), the finished one last."""
+    version, pace = -1, document_pace()
     with gateway.hub.watch(f"run/{run_id}") as watch:
         while True:
             document = await run_detail(gateway.services.db, run_id)
@@ -37,16 +38,8 @@ async def run_documents(gateway: GatewayState, run_id: str) -> AsyncGenerator[Ru
             await next_change(gateway, watch, pace)
 
 
-class Pace:
-    """How often a document is read again: ten times a second, but a few times at once after some quiet."""
-
-    def __init__(self) -> None:
-        self._used_up_to = 0.0
-
-    def seconds_to_wait(self, now: float) -> float:
-        """Before what is about to be done. `now` is a time of the event loop."""
-        self._used_up_to = max(self._used_up_to, now) + SECONDS_BETWEEN
-        return max(0.0, self._used_up_to - now - AT_ONCE * SECONDS_BETWEEN)
+def document_pace() -> Pace:
+    return Pace(SECONDS_BETWEEN, AT_ONCE)
 
 
 async def next_change(gateway: GatewayState, watch: StreamWatch, pace: Pace) -> None:
