@@ -115,10 +115,13 @@ class Batches:
         for state in touched.values():
             if state.events in out.written:
                 state.events_next = highest[state.events] + 1
+            if state.snapshots in highest:
+                state.snapshots_next = highest[state.snapshots] + 1
         self._decider.committed()
 
     def _checkpoint(self, state: PartitionState, out: Emitter) -> None:
         """Everything in `state` is committed at this point: the batch has not decided anything yet."""
+        snapshots.include_oldest(state, self._options)
         fingerprint = self._kinds.fingerprint(state.context, self._options.code_version)
         records = list(snapshots.checkpoint_records(state, fingerprint))
         largest = max(records, key=lambda record: len(record.value or b""))

@@ -72,6 +72,9 @@ class PartitionState:
         self.recorded_at = EPOCH
         self.dirty: dict[str, None] = {}
         self.evicted: dict[str, None] = {}
+        # No snapshot of a stream in use lies before its offset here; oldest first.
+        self.snapshot_offsets: dict[str, int] = {}
+        self.snapshots_next = 0
         self.events_since_checkpoint = 0
         self.checkpoint_at = EPOCH
         self.commands_end = 0

@@ -6,7 +6,7 @@ Also the cold load of one stream that has left memory, from the offsets that a c
 from collections.abc import Callable
 
 from core.eventlog.topics import Topology
-from core.ports import Clock, LogReader
+from core.ports import Clock, LogReader, Record, TopicPartition
 from processors import snapshots
 from processors.fold import Fold, without_collections
 from processors.kinds import Kinds
@@ -14,6 +14,9 @@ from processors.log_range import LogRange
 from processors.metrics import ProcessorMetrics
 from processors.options import ProcessorOptions
 from processors.partition_state import Beginning, LiveStream, PartitionState
+
+# Where the last checkpoint is looked for first, in offsets.
+_TAIL = 20
 
 
 class Restorer:
@@ -90,17 +93,32 @@ class Restorer:
 
     def _load_snapshots(self, state: PartitionState) -> Beginning:
         first, end = self._log.bounds(state.snapshots)
-        latest: dict[bytes, bytes] = {}
+        if end - first > self._options.superseded_snapshots:
+            first = max(first, self._snapshots_from(state.snapshots, first, end))
+        latest: dict[bytes, Record] = {}
         for records in self._log.read(state.snapshots, first, end):
             for record in records:
                 if record.key is None:
                     continue
-                if record.value is None:
-                    latest.pop(record.key, None)
-                else:
-                    latest[record.key] = record.value
+                # By offset, not by first appearance: the oldest come first.
+                latest.pop(record.key, None)
+                if record.value is not None:
+                    latest[record.key] = record
+        state.snapshots_next = end
         fingerprint = self._kinds.fingerprint(state.context, self._options.code_version)
         beginning = snapshots.load(state, latest, self._kinds, fingerprint)
         for live in state.streams.values():
             state.watch_end(live)
         return beginning
+
+    def _snapshots_from(self, where: TopicPartition, first: int, end: int) -> int:
+        """As the last checkpoint says. Only its transaction's end and aborted records can lie behind it."""
+        length = _TAIL
+        while end > first:
+            start = max(first, end - length)
+            records = (record for records in self._log.read(where, start, end) for record in records)
+            checkpoints = [record for record in records if record.key == snapshots.CHECKPOINT_KEY]
+            if checkpoints:
+                return snapshots.snapshots_from(checkpoints[-1])
+            end, length = start, 4 * length
+        return first

@@ -5,12 +5,14 @@ All SQL is unqualified: the connection's search_path names the schema.
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from functools import cache, cached_property
 from typing import Any
 
 import msgspec
 import psycopg
 from psycopg import sql
+from psycopg.adapt import Dumper
 from sqlalchemy import LargeBinary, Table
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -76,9 +78,7 @@ def _put(connection: Connection, statements: "Statements", rows: Iterable[Row], 
     if not new:
         connection.execute(statements.put, (statements.rows_document(rows),))
         return
-    with connection.cursor() as cursor, cursor.copy(statements.copy) as copy:
-        for row in rows:
-            copy.write_row(statements.full_row(row))
+    _copy(connection, statements, map(statements.full_row, rows))
 
 
 def _append(connection: Connection, statements: "Statements", rows: Sequence[tuple[Any, ...]], copy: bool) -> None:
@@ -86,9 +86,22 @@ def _append(connection: Connection, statements: "Statements", rows: Sequence[tup
         dicts = [dict(zip(statements.columns, row, strict=True)) for row in rows]
         connection.execute(statements.put, (statements.rows_document(dicts),))
         return
-    with connection.cursor() as cursor, cursor.copy(statements.copy) as writer:
-        for row in rows:
-            writer.write_row(row)
+    _copy(connection, statements, rows)
+
+
+class _TimeDumper(Dumper):
+    """Psycopg's own takes half of the time of writing a row, for what each row has at least once."""
+
+    def dump(self, obj: datetime) -> bytes:
+        return _encode(obj)[1:-1]
+
+
+def _copy(connection: Connection, statements: "Statements", rows: Iterable[Sequence[Any]]) -> None:
+    with connection.cursor() as cursor:
+        cursor.adapters.register_dumper(datetime, _TimeDumper)
+        with cursor.copy(statements.copy) as copy:
+            for row in rows:
+                copy.write_row(row)
 
 
 def _set(connection: Connection, statements: "Statements", sets: dict[Key, Row]) -> None:
@@ -116,20 +129,19 @@ class Statements:
         self.name = sql.Identifier(table.name)
         self.columns = tuple(column.name for column in table.columns)
         self.key = tuple(column.name for column in table.primary_key.columns)
-        self._defaults = tuple((column.name, column.info.get("default")) for column in table.columns)
+        self._defaults: Row = {column.name: column.info.get("default") for column in table.columns}
         self._json = tuple(column.name for column in table.columns if isinstance(column.type, JSONB))
         self._binary = tuple(column.name for column in table.columns if isinstance(column.type, LargeBinary))
         self._sets: dict[tuple[str, ...], bytes] = {}
 
     def full_row(self, row: Row) -> list[Any]:
-        get = row.get
-        return [get(name, default) for name, default in self._defaults]
+        return list({**self._defaults, **row}.values())
 
     def holds_much(self, rows: Iterable[Row]) -> bool:
         return any(len(row.get(name) or b"") >= _COPY_FROM_BYTES for row in rows for name in self._binary)
 
     def rows_document(self, rows: Iterable[Row]) -> str:
-        return _document([self.encodable({**dict(self._defaults), **row}) for row in rows])
+        return _document([self.encodable({**self._defaults, **row}) for row in rows])
 
     def encodable(self, row: Row) -> Row:
         for name in self._json:

@@ -5,14 +5,16 @@ Nothing but the body's size and shape is said to somebody who can't sign: no app
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
-from typing import Any, cast, get_args
+from typing import TypeVar, cast, get_args
 
 import msgspec
 from fastapi import APIRouter, Request
+from starlette.requests import ClientDisconnect
 
 from core.delivery import Delivery
 from core.forges import DIALECTS, Dialect, Malformed, json_payload, normalise
@@ -20,11 +22,13 @@ from core.forges.urls import builtin_app, repository_key
 from core.ids import trace_id
 from core.trigger import Forge
 from gateway.errors import ApiError, request_id_of
+from gateway.middleware import PlainRoute
 from gateway.rest.answers import Json, answers, problems
 from gateway.webhooks.deliveries import id_from_body, store
 from gateway.webhooks.services import MAX_BODY_BYTES, WebhookServices
 from gateway.webhooks.signatures import Signature, presented
 
+T = TypeVar("T")
 CONTENT_TYPES = ("application/json", "application/x-www-form-urlencoded")
 _KEPT_HEADERS = re.compile(
     r"content-type|user-agent|idempotency-key|webhook-(id|timestamp)|x-.*(event|delivery|hook|request|attempt|instance).*"
@@ -65,8 +69,10 @@ _DOCUMENTED |= {"openapi_extra": {"parameters": _PARAMETERS, "requestBody": _BOD
 _INLINE_BYTES = 256 << 10
 
 
-@dataclass(frozen=True)
-class _Request:
+@dataclass(slots=True)
+class _Incoming:
+    """`body` comes last."""
+
     forge: Forge
     dialect: Dialect
     headers: dict[str, str]
@@ -76,15 +82,14 @@ class _Request:
 
 def webhooks_router(services: WebhookServices) -> APIRouter:
     """The route, over these services."""
-    router = APIRouter(tags=["webhooks"])
+    router = APIRouter(tags=["webhooks"], route_class=PlainRoute)
 
     @router.post("/webhooks/{forge}", summary="Take a forge's delivery", **_DOCUMENTED)
     async def receive(request: Request) -> Json:
         """`app` names the apps that are meant, for deliveries that do not name their repository (tests of a hook)."""
-        # Read by hand: FastAPI's own reading of parameters takes longer than all the rest of this function.
-        announced = _announced(services, request.path_params["forge"], request)
-        async with _room(services, announced):
-            incoming = replace(announced, body=await _body(services, request))
+        incoming = _announced(services, request.path_params["forge"], request)
+        async with nullcontext() if _is_small(incoming.headers) else _room(services):
+            incoming.body = await _body(services, request)
             delivery, key = await _verified(services, incoming, request.query_params.getlist("app"), request)
             await store(services, delivery, key)
         return Json(Accepted(delivery.delivery_id, "accepted", delivery.correlation_id), 202)
@@ -92,7 +97,7 @@ def webhooks_router(services: WebhookServices) -> APIRouter:
     return router
 
 
-def _announced(services: WebhookServices, forge: str, request: Request) -> _Request:
+def _announced(services: WebhookServices, forge: str, request: Request) -> _Incoming:
     """What the headers say, refused where no body could make it right."""
     if forge not in get_args(Forge):
         known = ", ".join(get_args(Forge))
@@ -110,15 +115,16 @@ def _announced(services: WebhookServices, forge: str, request: Request) -> _Requ
         raise ApiError(401, "signature-expired", detail)
     if _stated_bytes(headers) > services.max_body_bytes:
         raise _too_large(services)
-    return _Request(known_forge, DIALECTS[known_forge], headers, signature)
+    return _Incoming(known_forge, DIALECTS[known_forge], headers, signature)
+
+
+def _is_small(headers: dict[str, str]) -> bool:
+    return "content-length" in headers and _stated_bytes(headers) <= _INLINE_BYTES
 
 
 @asynccontextmanager
-async def _room(services: WebhookServices, announced: _Request) -> AsyncIterator[None]:
-    """A place for a large delivery, so that many at once cost no memory. Small ones need none."""
-    if "content-length" in announced.headers and _stated_bytes(announced.headers) <= _INLINE_BYTES:
-        yield
-        return
+async def _room(services: WebhookServices) -> AsyncIterator[None]:
+    """A place for a large delivery, so that many at once cost no memory."""
     try:
         await asyncio.wait_for(services.large.acquire(), services.body_seconds)
     except TimeoutError:
@@ -132,18 +138,21 @@ async def _room(services: WebhookServices, announced: _Request) -> AsyncIterator
 
 async def _body(services: WebhookServices, request: Request) -> bytes:
     """The raw body, refused as soon as it is known to be too large."""
-    chunks, size = [], 0
+    body, more = bytearray(), True
     try:
         async with asyncio.timeout(services.body_seconds):
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > services.max_body_bytes:
+            while more:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                body += message.get("body", b"")
+                if len(body) > services.max_body_bytes:
                     raise _too_large(services)
-                chunks.append(chunk)
+                more = message.get("more_body", False)
     except TimeoutError:
         detail = f"The delivery did not arrive within {services.body_seconds:g} s."
         raise ApiError(408, "body-too-slow", detail, {"Connection": "close"}) from None
-    return b"".join(chunks)
+    return bytes(body)
 
 
 def _stated_bytes(headers: dict[str, str]) -> int:
@@ -157,21 +166,16 @@ def _too_large(services: WebhookServices) -> ApiError:
 
 async def _verified(
     services: WebhookServices,
-    incoming: _Request,
+    incoming: _Incoming,
     named: Sequence[str],
     request: Request,
 ) -> tuple[Delivery, str]:
     """The delivery for the apps whose secret signed it, and its key in the log."""
-    urls = await _off_loop(incoming, _repository_urls)
+    urls = await _off_loop(incoming, lambda: _repository_urls(incoming))
     candidates = await _candidates(services, incoming.forge, urls, named)
-    apps = await _off_loop(incoming, lambda one: _signed_by(services, one, candidates))
-    if not apps:
-        detail = "No app that is built from this repository has a secret that fits the signature."
-        raise ApiError(401, "signature-invalid", detail)
-    delivery = _delivery(services, incoming, apps, request)
-    await _off_loop(incoming, lambda one: _check_payload(delivery))
+    delivery = await _off_loop(incoming, lambda: _checked(services, incoming, candidates, request))
     builtin = builtin_app(urls[0]) if urls else None
-    return delivery, builtin or (repository_key(urls[0]) if urls else apps[0])
+    return delivery, builtin or (repository_key(urls[0]) if urls else delivery.apps[0])
 
 
 async def _candidates(
@@ -186,14 +190,25 @@ async def _candidates(
     return tuple(dict.fromkeys([*found, *chosen]))
 
 
-def _signed_by(services: WebhookServices, incoming: _Request, candidates: tuple[str, ...]) -> tuple[str, ...]:
+def _checked(services: WebhookServices, incoming: _Incoming, candidates: tuple[str, ...], request: Request) -> Delivery:
+    """First who sent it: nobody else is told anything about its contents."""
+    apps = _signed_by(services, incoming, candidates)
+    if not apps:
+        detail = "No app that is built from this repository has a secret that fits the signature."
+        raise ApiError(401, "signature-invalid", detail)
+    delivery = _delivery(services, incoming, apps, request)
+    _check_payload(delivery)
+    return delivery
+
+
+def _signed_by(services: WebhookServices, incoming: _Incoming, candidates: tuple[str, ...]) -> tuple[str, ...]:
     if not candidates:
         # An unknown repository takes as long as a wrong signature.
         incoming.signature.verifies(services.webhook_secret("\x00nobody"), incoming.body)
     return tuple(app for app in candidates if incoming.signature.verifies(services.webhook_secret(app), incoming.body))
 
 
-def _repository_urls(incoming: _Request) -> tuple[str, ...]:
+def _repository_urls(incoming: _Incoming) -> tuple[str, ...]:
     try:
         payload = json_payload(incoming.headers.get("content-type", ""), incoming.body)
         return tuple(dict.fromkeys(incoming.dialect.repository_urls(payload)))
@@ -211,7 +226,7 @@ def _check_payload(delivery: Delivery) -> None:
 
 def _delivery(
     services: WebhookServices,
-    incoming: _Request,
+    incoming: _Incoming,
     apps: tuple[str, ...],
     request: Request,
 ) -> Delivery:
@@ -236,12 +251,17 @@ def _first(headers: dict[str, str], names: tuple[str, ...]) -> str:
 
 def _kept(headers: dict[str, str]) -> dict[str, str]:
     """Headers that say something about the delivery; never a secret, because GitLab's token is one."""
-    wanted = (name for name in headers if _KEPT_HEADERS.fullmatch(name) and not _SECRET_HEADERS.fullmatch(name))
+    wanted = (name for name in headers if _is_kept(name))
     return {name[:100]: headers[name][:500] for name in islice(wanted, _MAX_HEADERS)}
 
 
-async def _off_loop(incoming: _Request, work: Any) -> Any:
+@lru_cache(256)
+def _is_kept(name: str) -> bool:
+    return bool(_KEPT_HEADERS.fullmatch(name)) and not _SECRET_HEADERS.fullmatch(name)
+
+
+async def _off_loop(incoming: _Incoming, work: Callable[[], T]) -> T:
     """Work on the body: at once where it is small, in a thread where it would stop everybody else."""
     if len(incoming.body) <= _INLINE_BYTES:
-        return work(incoming)
-    return await asyncio.to_thread(work, incoming)
+        return work()
+    return await asyncio.to_thread(work)

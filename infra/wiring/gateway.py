@@ -5,6 +5,7 @@ import base64
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 
 import uvloop
 from fastapi import APIRouter, FastAPI, Request
@@ -93,7 +94,8 @@ class GatewayWiring:
             topology=self._topology,
             producer=self._producer,
             apps_by_repository=known_apps.by_repository,
-            webhook_secret=self._key.webhook_secret,
+            # Asked at every delivery; names are short.
+            webhook_secret=lru_cache(1024)(self._key.webhook_secret),
             clock=self._clock,
             new_id=lambda: secrets.token_hex(16),
         )

@@ -1,7 +1,7 @@
 """What a ViewStore promises to the projector: the same rows in memory and in Postgres, all of a transaction or none."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -15,7 +15,7 @@ from projections.changes import Changes
 from projections.migrations.runner import migrate
 from projections.offsets import OffsetsMoved
 from projections.store import PostgresViewStore, ViewStore
-from projections.tables.pools import agents, pools
+from projections.tables.pools import agents, pools, queue
 from projections.tables.runs import concurrency
 
 WHERE = TopicPartition("sealane.pools.events", 0)
@@ -132,6 +132,23 @@ def test_set_changes_the_columns_it_names_and_only_rows_that_are_there(place: Pl
     store.close()
     (row,) = place.rows(agents)
     assert (row["session"], row["slots"], row["connected"], row["connected_at"]) == ("s", 2, False, AT)
+
+
+def test_many_new_rows_are_what_was_put_with_defaults_for_the_rest(place: Place) -> None:
+    """So many that Postgres gets them by COPY: times to the microsecond, and text as it is."""
+    store = started(place)
+    times = {f"{n} \\N\t\n\\ é": AT + timedelta(days=1000 * n, microseconds=7919 * n) for n in range(20)}
+
+    def put(changes: Changes) -> None:
+        for key, at in times.items():
+            changes.put(queue, attempt_key=key, region="us-east", pool="p", queued_at=at, accepted_at=at)
+
+    apply(store, 0, 1, put)
+    store.close()
+    found = place.rows(queue)
+    assert {row["attempt_key"]: row["queued_at"] for row in found} == times
+    assert {row["attempt_key"]: row["accepted_at"] for row in found} == times
+    assert {(row["priority"], row["state"], row["accept_by"]) for row in found} == {(0, "", None)}
 
 
 def test_put_replaces_the_whole_row_and_delete_takes_it_away(place: Place) -> None:

@@ -5,6 +5,8 @@ import threading
 from collections import Counter as Count
 from dataclasses import replace
 
+import pytest
+
 from core.eventlog.topics import commands_topic
 from core.ports import OutgoingRecord, TopicPartition
 from infra.kafka.admin import KafkaTopicAdmin
@@ -166,8 +168,13 @@ def images(processor: Processor) -> dict[TopicPartition, bytes]:
     return {where: state.image() for where, state in processor.partitions.items()}
 
 
-def test_state_is_restored_from_snapshots_and_the_tail(counter_log: CounterLog, bootstrap: str) -> None:
-    processor = make_processor(bootstrap, "one", replace(OPTIONS, checkpoint_events=100))
+@pytest.mark.parametrize("superseded", [5000, 0])
+def test_state_is_restored_from_snapshots_and_the_tail(
+    counter_log: CounterLog, bootstrap: str, superseded: int
+) -> None:
+    """With 0 only the snapshots are read that the last checkpoint says are in use."""
+    options = replace(OPTIONS, superseded_snapshots=superseded, superseded_per_stream=0)
+    processor = make_processor(bootstrap, "one", replace(options, checkpoint_events=100))
     burst(counter_log)
     until_idle(processor)
     burst(counter_log, 3)
@@ -175,7 +182,7 @@ def test_state_is_restored_from_snapshots_and_the_tail(counter_log: CounterLog, 
     assert processor.metrics.checkpoints > 0
     crashed = images(processor)
 
-    with_snapshots = make_processor(bootstrap, "two")
+    with_snapshots = make_processor(bootstrap, "two", options)
     from_the_start = make_processor(bootstrap, "three", replace(OPTIONS, code_version="other"))
     counts = []
     for newcomer in (with_snapshots, from_the_start):

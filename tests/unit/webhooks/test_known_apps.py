@@ -1,8 +1,10 @@
 """Which apps a repository has is remembered for a moment, and never beyond a change of an app."""
 
+import asyncio
 from collections.abc import Sequence
 
 import msgspec
+import pytest
 
 from core.catalog.events import AppCreated, TriggerAccepted
 from core.eventlog.envelope import EventEnvelope
@@ -96,3 +98,80 @@ async def test_pushes_to_an_app_leave_the_memory_alone() -> None:
     world.happens(TriggerAccepted.TYPE)
     await world.known.by_repository(URLS)
     assert world.asked == 1
+
+
+class SlowWorld(World):
+    """Answers with what there is at the time of the question, when `answer` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answer = asyncio.Event()
+
+    async def _lookup(self, urls: tuple[str, ...]) -> Sequence[str]:
+        self.asked += 1
+        found = self.apps
+        await self.answer.wait()
+        return found
+
+    async def ask(self) -> asyncio.Task[tuple[str, ...]]:
+        """A question that is under way."""
+        task = asyncio.ensure_future(self.known.by_repository(URLS))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return task
+
+
+async def test_deliveries_that_come_at_once_share_a_lookup() -> None:
+    world = SlowWorld()
+    tasks = [await world.ask() for _ in range(5)]
+    world.answer.set()
+
+    assert await asyncio.gather(*tasks) == [("shop",)] * 5
+    assert world.asked == 1
+
+
+async def test_lookup_goes_on_for_the_others_when_the_first_client_leaves() -> None:
+    world = SlowWorld()
+    first, second = await world.ask(), await world.ask()
+    first.cancel()
+    await asyncio.sleep(0)
+    world.answer.set()
+
+    assert await second == ("shop",)
+    assert world.asked == 1
+
+
+async def test_that_nobody_is_built_from_a_repository_is_not_shared() -> None:
+    world = SlowWorld()
+    world.apps = ()
+    first = await world.ask()
+    world.apps = ("shop",)
+    second = await world.ask()
+    world.answer.set()
+
+    assert (await first, await second) == ((), ("shop",))
+
+
+async def test_lookup_from_before_a_change_is_not_shared() -> None:
+    world = SlowWorld()
+    first = await world.ask()
+    world.happens(AppCreated.TYPE)
+    world.apps = ("shop", "shop-eu")
+    second = await world.ask()
+    world.answer.set()
+
+    assert (await first, await second) == (("shop",), ("shop", "shop-eu"))
+
+
+async def test_lookup_that_fails_is_asked_again() -> None:
+    world = World()
+
+    async def failing(urls: tuple[str, ...]) -> Sequence[str]:
+        world.asked += 1
+        raise ConnectionError("the views are away")
+
+    world.known = KnownApps(failing, lambda: world.now)
+    for _ in range(2):
+        with pytest.raises(ConnectionError):
+            await world.known.by_repository(URLS)
+    assert world.asked == 2
