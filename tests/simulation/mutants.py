@@ -177,6 +177,7 @@ MUTANTS: dict[str, Callable[[], dict[str, Any]]] = {
     },
     "command-dropped-at-a-rebalance": lambda: {"processors.ownership:Ownership.match": _match_forgetting},
     "snapshot-before-its-events": lambda: {"processors.snapshots:checkpoint_records": _stale_checkpoints()},
+    "snapshots-in-use-passed-over": lambda: {"processors.snapshots:_quiet": lambda state: iter(())},
     "lock-given-to-whoever-asks": lambda: {"core.environments.queue:grant": _grant_to_whoever_asks()},
     "quarantine-forgotten": lambda: {
         "core.environments.queue:refusal": _nothing_is_quarantined,

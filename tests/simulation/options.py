@@ -31,6 +31,7 @@ class Options:
     deliverers: int
     rollouts: int
     lock_seconds: int
+    superseded_snapshots: int
 
 
 FAULTS = (
@@ -81,4 +82,5 @@ def options_of(seed: int) -> Options:
         deliverers=random.randint(1, 2),
         rollouts=random.choice((0, 6, 20)),
         lock_seconds=random.choice((8, 300)),
+        superseded_snapshots=random.choice((0, 30, 5000)),
     )

@@ -81,6 +81,8 @@ class World:
             max_batch=self.options.max_batch,
             checkpoint_events=self.options.checkpoint_events,
             events_per_snapshot=1,
+            superseded_snapshots=self.options.superseded_snapshots,
+            superseded_per_stream=1,
             retention_seconds=self.options.retention_seconds,
             remembered_commands=self.options.remembered_commands,
             code_version=code_version,
