@@ -21,13 +21,6 @@ def kafka_template() -> Iterator[Path]:
         yield folder
 
 
-@pytest.fixture(scope="session")
-def kafka(kafka_template: Path) -> Iterator[str]:
-    """Bootstrap servers of a broker shared by the whole session: name topics and groups with `unique_name`."""
-    with servers.shared_kafka(kafka_template) as bootstrap_servers:
-        yield bootstrap_servers
-
-
 @pytest.fixture
 def fresh_kafka(kafka_template: Path) -> Iterator[str]:
     """Bootstrap servers of a broker for this test alone (about a second): for what uses the `sealane.*` topics."""
@@ -67,5 +60,5 @@ def docker_host() -> Iterator[str]:
 
 @pytest.fixture
 def unique_name() -> str:
-    """A name that no other test uses: a prefix for topics, groups and transactional ids on the shared broker."""
+    """A name that no other test uses: a prefix for topics, groups and transactional ids on a shared broker."""
     return f"test-{secrets.token_hex(6)}"

@@ -8,7 +8,7 @@ from tests.support.platform import Platform
 from tests.support.servers import scratch_directory
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def platform() -> Iterator[Platform]:
     with scratch_directory() as folder, Platform(folder) as running:
         yield running

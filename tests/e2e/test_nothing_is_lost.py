@@ -18,6 +18,8 @@ APPS = 10
 BRANCHES = 20
 LATE_BRANCHES = 5
 LINES = 50
+# Waits in vain for another word of the witness: a `sleep` after each line would be 24,000 processes.
+PAUSE = "read -rt 0.1 nothing <&3 || true"
 # Longer than the broker waits for a silent member of a group, so its partitions are somebody else's when it wakes up.
 ZOMBIE_SECONDS = 9.0
 VICTIMS = ("processor 1", "gateway", "processor 2", "worker", "agent us-east", "kafka", "postgres")
@@ -26,11 +28,11 @@ PIPELINE = """
 stages:
   - name: first
     retry: {{max: 3, on: [agent_lost]}}
-    steps: [{{run: '{script}; for i in $(seq 1 {lines}); do echo "line $i"; sleep 0.1; done'}}]
+    steps: [{{run: '{script}; for i in $(seq 1 {lines}); do echo "line $i"; {pause}; done'}}]
   - name: second
     needs: [first]
     retry: {{max: 3, on: [agent_lost]}}
-    steps: [{{run: '{script}; for i in $(seq 1 {lines}); do echo "line $i"; sleep 0.1; done'}}]
+    steps: [{{run: '{script}; for i in $(seq 1 {lines}); do echo "line $i"; {pause}; done'}}]
 """
 
 
@@ -49,7 +51,7 @@ def platform() -> Iterator[Platform]:
 
 @pytest.mark.timeout(900)
 def test_killing_every_process_in_turn_loses_nothing(platform: Platform, witness: Witness) -> None:
-    pipeline = PIPELINE.format(script=witness.script, lines=LINES)
+    pipeline = PIPELINE.format(script=witness.script, pause=PAUSE, lines=LINES)
     repositories = [platform.repository(f"burst-{number}", pipeline) for number in range(APPS)]
     late = platform.repository("late", pipeline)
     regions = ("us-east", "eu-west", "ap-south")

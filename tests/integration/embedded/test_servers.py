@@ -1,9 +1,13 @@
 """The fixtures give servers that really work: one produce, one transaction, one query."""
 
+from pathlib import Path
+
 import psycopg
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
+
+from tests.support.servers import shared_kafka
 
 
 def test_broker_takes_a_transaction_and_shows_it_only_when_committed(fresh_kafka: str, unique_name: str) -> None:
@@ -36,5 +40,6 @@ def test_each_test_gets_an_empty_database(database_url: str) -> None:
     assert "/test_" in database_url
 
 
-def test_shared_broker_is_a_live_one(kafka: str) -> None:
-    assert len(AdminClient({"bootstrap.servers": kafka}).list_topics(timeout=10).brokers) >= 1
+def test_shared_broker_is_a_live_one(kafka_template: Path) -> None:
+    with shared_kafka(kafka_template) as bootstrap_servers:
+        assert len(AdminClient({"bootstrap.servers": bootstrap_servers}).list_topics(timeout=10).brokers) >= 1

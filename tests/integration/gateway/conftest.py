@@ -13,7 +13,7 @@ from tests.support.gateway_house import GatewayHouse, Hand
 from tests.support.servers import embedded_kafka, fresh_database
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def house(kafka_template: Path, postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayHouse]:
     folder = tmp_path_factory.mktemp("gateway")
     with (
@@ -36,7 +36,7 @@ def app(house: GatewayHouse, unique_name: str) -> str:
     return house.new_app(unique_name)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ingest(house: GatewayHouse) -> Iterator[None]:
     """The connector that makes triggers of deliveries."""
     stop = threading.Event()

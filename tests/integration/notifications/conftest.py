@@ -18,7 +18,7 @@ from tests.support.servers import embedded_kafka, fresh_database
 Json = dict[str, Any]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def house(kafka_template: Path, postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayHouse]:
     folder: Path = tmp_path_factory.mktemp("house")
     with (

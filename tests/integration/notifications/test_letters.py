@@ -18,10 +18,12 @@ from agents.connectors.notifications.attempt import Attempt, AttemptFailed, Outc
 from agents.connectors.notifications.letter import Letter, SmtpServer
 from core.notifications.notification import Sink
 from core.runs.events import RunFinished
-from tests.unit.notifications.told import RUN, told
+from tests.unit.notifications.told import RUN, unchecked
 
 AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-((_, NOTIFICATION),) = told(f"run/{RUN}", RunFinished(app="shop", outcome="failure", round=1, detail="test: 3 failed"))
+((_, NOTIFICATION),) = unchecked(
+    f"run/{RUN}", RunFinished(app="shop", outcome="failure", round=1, detail="test: 3 failed")
+)
 
 
 class Mailbox:

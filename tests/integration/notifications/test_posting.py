@@ -22,7 +22,7 @@ from core.runs.events import RunFinished
 from tests.support.cdevents_schema import check_cloud_event
 from tests.support.endpoints import Answer, Endpoint, endpoint, raw_endpoint
 from tests.support.webhook_receiver import verified
-from tests.unit.notifications.told import RUN, told
+from tests.unit.notifications.told import RUN, unchecked
 
 AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 KEYS = {1: b"1" * 32, 2: b"2" * 32}
@@ -33,7 +33,7 @@ NAMED = {
     "old-and-new": f"{secret_text(PARTNER)} {secret_text(KEYS[1])}",
 }
 SECRETS = Secrets(NAMED.get, lambda subscription, version: KEYS[version])
-((KIND, NOTIFICATION),) = told(
+((KIND, NOTIFICATION),) = unchecked(
     f"run/{RUN}", RunFinished(app="shop", outcome="failure", round=1, code="x", detail="<b> & so")
 )
 

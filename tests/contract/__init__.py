@@ -1,0 +1,1 @@
+"""One suite a port, which each of its adapters runs."""

@@ -1,0 +1,1 @@
+"""A gateway over real servers."""
