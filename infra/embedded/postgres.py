@@ -80,7 +80,8 @@ def prepare(data_dir: Path, port: int = 0, progress: Progress = silent, durable:
     already-running.
     """
     folder = writable_dir(data_dir, "data-dir-not-writable", "Postgres keeps its data there; choose another directory.")
-    chosen_port = choose_port(port, "Postgres")
+    if port:
+        choose_port(port, "Postgres")
     owner = owner_for_servers()
     binaries = find_binaries(owner, progress)
     data = data_directory(folder, owner)
@@ -91,6 +92,8 @@ def prepare(data_dir: Path, port: int = 0, progress: Progress = silent, durable:
         progress("Postgres: making its database directory (once)")
         _initialise(binaries, folder, data, owner, password)
     _await_leftover(data)
+    # Last of all: making the directory takes seconds, in which somebody else may take a port that was chosen before.
+    chosen_port = choose_port(port, "Postgres")
     dsn = f"postgresql://{USER}:{password}@{HOST}:{chosen_port}/{DATABASE}"
     return PreparedPostgres(dsn, _spec(binaries, folder, data, owner, chosen_port, dsn, durable))
 
