@@ -9,6 +9,9 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEAD_BYTES = 64 << 10
+# Longer than clients and load balancers keep a quiet connection (5 and 60 s are usual): who closes one while the other begins
+# a request on it makes a failure that nobody is to blame for.
+KEPT_IDLE_SECONDS = 75
 
 
 class GatewayServer(uvicorn.Server):
@@ -24,6 +27,7 @@ class GatewayServer(uvicorn.Server):
             http=BoundedHttp,
             ws="websockets-sansio",
             ws_max_size=16 << 20,
+            timeout_keep_alive=KEPT_IDLE_SECONDS,
             timeout_graceful_shutdown=5,
         )
         super().__init__(config)

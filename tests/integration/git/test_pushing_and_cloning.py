@@ -177,7 +177,7 @@ def test_interrupted_pusher_harms_nothing(world: GitWorld, tree: WorkTree) -> No
         start_new_session=True,
     )
     assert world.followed.wait(20)
-    os.killpg(push.pid, signal.SIGINT)
+    os.killpg(push.pid, signal.SIGTERM)
     push.wait()
     assert len(world.deliveries) == 1
     world.hold.set()
