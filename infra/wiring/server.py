@@ -9,8 +9,8 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEAD_BYTES = 64 << 10
-# Longer than clients and load balancers keep a quiet connection (5 and 60 s are usual): who closes one while the other begins
-# a request on it makes a failure that nobody is to blame for.
+# Longer than clients and load balancers keep a quiet connection (5 and 60 s are usual): whoever closes one while the
+# other begins a request on it makes a failure that nobody is to blame for.
 KEPT_IDLE_SECONDS = 75
 
 
